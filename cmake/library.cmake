@@ -1,0 +1,14 @@
+# libimago: the rooms joined, static and shared. Public symbols are those marked IMAGO_API.
+set(imago_rooms imago_base imago_memory imago_check imago_formats)
+foreach(kind STATIC SHARED)
+  string(TOLOWER ${kind} suffix)
+  add_library(imago_${suffix} ${kind})
+  set_target_properties(imago_${suffix} PROPERTIES OUTPUT_NAME imago)
+  foreach(room ${imago_rooms})
+    target_sources(imago_${suffix} PRIVATE $<TARGET_OBJECTS:${room}>)
+  endforeach()
+  target_include_directories(imago_${suffix} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include> $<INSTALL_INTERFACE:include>)
+  target_link_libraries(imago_${suffix} PRIVATE imago_options PUBLIC PkgConfig::SODIUM Threads::Threads)
+endforeach()
+set_target_properties(imago_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)

@@ -1,0 +1,28 @@
+# imago_options: the one place for warnings, sanitizers and instrumentation.
+add_library(imago_options INTERFACE)
+target_compile_options(imago_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wmissing-prototypes
+  -Wstrict-prototypes -Wundef -Wwrite-strings -Wvla -Wformat=2)
+target_include_directories(imago_options INTERFACE ${PROJECT_SOURCE_DIR}/core/include)
+target_compile_definitions(imago_options INTERFACE _POSIX_C_SOURCE=200809L)
+if(IMAGO_WERROR)
+  target_compile_options(imago_options INTERFACE -Werror)
+endif()
+if(IMAGO_SANITIZE)
+  target_compile_options(imago_options INTERFACE
+    -fsanitize=${IMAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(imago_options INTERFACE -fsanitize=${IMAGO_SANITIZE})
+endif()
+if(IMAGO_FUZZ_ENGINE STREQUAL "libfuzzer")
+  target_compile_options(imago_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(IMAGO_COVERAGE)
+  target_compile_options(imago_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(imago_options INTERFACE -fprofile-instr-generate)
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(JSON_C IMPORTED_TARGET json-c)
+pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
