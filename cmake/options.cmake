@@ -1,4 +1,4 @@
-# imago_options: the one place for warnings, sanitizers and instrumentation.
+# imago_options: the one place for warnings, sanitizers and instrumentation. Everything links it.
 add_library(imago_options INTERFACE)
 target_compile_options(imago_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wmissing-prototypes
@@ -8,16 +8,28 @@ target_compile_definitions(imago_options INTERFACE _POSIX_C_SOURCE=200809L)
 if(IMAGO_WERROR)
   target_compile_options(imago_options INTERFACE -Werror)
 endif()
+
+# Optimised, with assertions: a build without them has to be asked for (Release).
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+
 if(IMAGO_SANITIZE)
   target_compile_options(imago_options INTERFACE
     -fsanitize=${IMAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(imago_options INTERFACE -fsanitize=${IMAGO_SANITIZE})
 endif()
 if(IMAGO_FUZZ_ENGINE STREQUAL "libfuzzer")
+  # The library itself is instrumented, not only the target; fuzz/CMakeLists.txt links the engine.
   target_compile_options(imago_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(IMAGO_COVERAGE)
-  target_compile_options(imago_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "IMAGO_COVERAGE needs clang: cmake --preset coverage")
+  endif()
+  # -O1: branches stay where the source has them.
+  target_compile_options(imago_options INTERFACE -O1 -fprofile-instr-generate -fcoverage-mapping)
   target_link_options(imago_options INTERFACE -fprofile-instr-generate)
 endif()
 
