@@ -17,7 +17,11 @@ IMAGO_API imago_status imago_v3_read(imago_heap **out, const uint8_t *bytes, uin
                                      imago_allocator *allocator,
                                      imago_error *error) IMAGO_NODISCARD;
 
-/* Appends the file. A heap just read gives its own bytes back. */
+/* Appends the file. The heap must be a V3 heap of one segment (IMAGO_EUNSUPPORTED: what names it).
+ * A heap just read gives its own bytes back. Refuses, before anything is appended, what
+ * imago_v3_read would not read as the same heap: IMAGO_ESTRUCTURE (dataSize or oldBaseAddr against
+ * the segment), IMAGO_EVERSION, IMAGO_ERANGE, IMAGO_EALIGN, IMAGO_EUSAGE (prefix or header tail).
+ * IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_v3_write(const imago_heap *heap, imago_writer *writer) IMAGO_NODISCARD;
 
 #endif
