@@ -7,6 +7,7 @@
 #ifndef IMAGO_ALLOCATOR_H
 #define IMAGO_ALLOCATOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

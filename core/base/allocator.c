@@ -1,0 +1,94 @@
+/* allocator.c: a budget in front of malloc. */
+#include "imago/allocator.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "imago/checked.h"
+
+void
+imago_allocator_init(imago_allocator *allocator, uint64_t budget)
+{
+	*allocator = (imago_allocator){.budget = budget};
+}
+
+static void *
+refuse(const imago_allocator *allocator, uint64_t size, const char *what, imago_error *error)
+{
+	imago_fail(error, IMAGO_ENOMEM, what, IMAGO_NO_OFFSET, size,
+	           allocator->budget - allocator->used);
+	return NULL;
+}
+
+/* Books growth bytes, or says no. */
+static bool
+book(imago_allocator *allocator, uint64_t growth)
+{
+	allocator->num_calls++;
+	if (allocator->num_calls == allocator->fail_at) {
+		return false;
+	}
+	if (growth > allocator->budget - allocator->used) {
+		return false;
+	}
+	allocator->used += growth;
+	if (allocator->used > allocator->peak) {
+		allocator->peak = allocator->used;
+	}
+	return true;
+}
+
+void *
+imago_allocate(imago_allocator *allocator, uint64_t size, const char *what, imago_error *error)
+{
+	if (size > SIZE_MAX || !book(allocator, size)) {
+		return refuse(allocator, size, what, error);
+	}
+	void *block = calloc(1, size > 0 ? (size_t)size : 1);
+	if (block == NULL) {
+		allocator->used -= size;
+		return refuse(allocator, size, what, error);
+	}
+	return block;
+}
+
+void *
+imago_allocate_array(imago_allocator *allocator, uint64_t count, uint64_t element_size,
+                     const char *what, imago_error *error)
+{
+	uint64_t size;
+	if (!imago_checked_multiply(count, element_size, &size)) {
+		return refuse(allocator, UINT64_MAX, what, error);
+	}
+	return imago_allocate(allocator, size, what, error);
+}
+
+void *
+imago_resize(imago_allocator *allocator, void *block, uint64_t old_size, uint64_t new_size,
+             const char *what, imago_error *error)
+{
+	uint64_t growth = new_size > old_size ? new_size - old_size : 0;
+	if (new_size > SIZE_MAX || !book(allocator, growth)) {
+		return refuse(allocator, new_size, what, error);
+	}
+	uint8_t *moved = realloc(block, new_size > 0 ? (size_t)new_size : 1);
+	if (moved == NULL) {
+		allocator->used -= growth;
+		return refuse(allocator, new_size, what, error);
+	}
+	if (growth > 0) {
+		memset(moved + old_size, 0, (size_t)growth);
+	} else {
+		allocator->used -= old_size - new_size;
+	}
+	return moved;
+}
+
+void
+imago_release(imago_allocator *allocator, void *block, uint64_t size)
+{
+	if (block != NULL) {
+		allocator->used -= size;
+		free(block);
+	}
+}

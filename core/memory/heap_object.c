@@ -1,0 +1,402 @@
+/* heap_object.c: decoding object headers (formats/spur/spur.md §5, §6; formats/v3/v3.md §3).
+ *
+ * Headers are decoded by value; a decoded object lies whole inside one segment, so its slots can be
+ * fetched without further tests.
+ */
+#include "imago/heap.h"
+
+#include "imago/checked.h"
+#include "imago/method.h"
+
+enum {
+	SPUR_HEADER_BYTES = 8,
+	SPUR_OVERFLOW = 255,
+	V3_HEADER_BYTES = 4,
+	V3_TYPE_SIZED = 0, /* size word, class word, base header */
+	V3_TYPE_CLASS = 1, /* class word, base header */
+	V3_TYPE_FREE = 2,
+	V3_TYPE_SHORT = 3, /* base header */
+};
+
+imago_format_facts
+imago_format_facts_of(imago_object_model model, uint8_t word_bytes, uint8_t format)
+{
+	const imago_format_facts invalid = {.body = IMAGO_BODY_INVALID};
+	bool wide = word_bytes == 8;
+	if (model == IMAGO_V3) {
+		if (format <= IMAGO_FORMAT_WEAK) {
+			return (imago_format_facts){.body = IMAGO_BODY_POINTERS};
+		}
+		if (format == IMAGO_V3_FORMAT_BITS32) {
+			return (imago_format_facts){.body = IMAGO_BODY_BITS32};
+		}
+		if (format < IMAGO_V3_FORMAT_BITS8 || format > 15) {
+			return invalid;
+		}
+		return (imago_format_facts){
+		    .body = format < IMAGO_V3_FORMAT_METHOD ? IMAGO_BODY_BITS8 : IMAGO_BODY_METHOD,
+		    .unused_tail = format & 3,
+		};
+	}
+	uint8_t byte_tail = format & 7;
+	if (format <= IMAGO_FORMAT_EPHEMERON) {
+		return (imago_format_facts){.body = IMAGO_BODY_POINTERS};
+	}
+	if (format == IMAGO_FORMAT_BITS64) {
+		return (imago_format_facts){.body = IMAGO_BODY_BITS64};
+	}
+	if (format == IMAGO_FORMAT_BITS32 || (format == IMAGO_FORMAT_BITS32 + 1 && wide)) {
+		return (imago_format_facts){.body = IMAGO_BODY_BITS32,
+		                            .unused_tail = (uint8_t)(4 * (format & 1))};
+	}
+	if (format >= IMAGO_FORMAT_BITS16 && format < IMAGO_FORMAT_BITS16 + word_bytes / 2) {
+		return (imago_format_facts){.body = IMAGO_BODY_BITS16,
+		                            .unused_tail = (uint8_t)(2 * (format & 3))};
+	}
+	if (format >= IMAGO_FORMAT_BITS8 && format < 32 && byte_tail < word_bytes) {
+		return (imago_format_facts){
+		    .body = format < IMAGO_FORMAT_METHOD ? IMAGO_BODY_BITS8 : IMAGO_BODY_METHOD,
+		    .unused_tail = byte_tail,
+		};
+	}
+	return invalid;
+}
+
+/* The kind that a Spur class index implies (spur.md §8). */
+static imago_object_kind
+spur_kind(uint32_t class_index)
+{
+	if (class_index >= IMAGO_CLASS_FIRST_REAL) {
+		return IMAGO_OBJECT_ORDINARY;
+	}
+	if (class_index == IMAGO_CLASS_FREE) {
+		return IMAGO_OBJECT_FREE;
+	}
+	if (class_index == IMAGO_CLASS_FORWARDER) {
+		return IMAGO_OBJECT_FORWARDER;
+	}
+	if (class_index >= IMAGO_CLASS_HIDDEN_ARRAY && class_index <= IMAGO_CLASS_HIDDEN_BITS64) {
+		return IMAGO_OBJECT_HIDDEN;
+	}
+	return IMAGO_OBJECT_PUN;
+}
+
+static uint8_t
+spur_bits(uint64_t header)
+{
+	unsigned bits = 0;
+	bits |= (header >> 22 & 1) != 0 ? IMAGO_BIT_UNUSED_22 : 0;
+	bits |= (header >> 23 & 1) != 0 ? IMAGO_BIT_IMMUTABLE : 0;
+	bits |= (header >> 29 & 1) != 0 ? IMAGO_BIT_REMEMBERED : 0;
+	bits |= (header >> 30 & 1) != 0 ? IMAGO_BIT_PINNED : 0;
+	bits |= (header >> 31 & 1) != 0 ? IMAGO_BIT_GREY : 0;
+	bits |= (header >> 54 & 1) != 0 ? IMAGO_BIT_UNUSED_54 : 0;
+	bits |= (header >> 55 & 1) != 0 ? IMAGO_BIT_MARKED : 0;
+	return (uint8_t)bits;
+}
+
+static void
+decode_spur_header(const imago_heap *heap, uint64_t header, imago_object *object)
+{
+	object->class_index = (uint32_t)(header & (IMAGO_CLASS_INDEX_LIMIT - 1));
+	object->format = header >> 24 & 31;
+	object->identity_hash = (uint32_t)(header >> 32 & (IMAGO_CLASS_INDEX_LIMIT - 1));
+	object->bits = spur_bits(header);
+	object->kind = spur_kind(object->class_index);
+	imago_format_facts facts =
+	    imago_format_facts_of(IMAGO_SPUR, heap->layout.word_bytes, object->format);
+	object->body_kind = facts.body;
+	object->unused_tail = facts.unused_tail;
+	if (object->kind == IMAGO_OBJECT_FORWARDER) {
+		object->body_kind = IMAGO_BODY_POINTERS;
+		object->unused_tail = 0;
+	}
+}
+
+/* Body bytes of a Spur object, padding included: at least 8, a multiple of 8. */
+static bool
+spur_body_bytes(uint64_t num_slots, uint8_t word_bytes, uint64_t *bytes)
+{
+	if (!imago_checked_multiply(num_slots, word_bytes, bytes) ||
+	    !imago_checked_align_up(*bytes, 8, bytes)) {
+		return false;
+	}
+	if (*bytes == 0) {
+		*bytes = 8;
+	}
+	return true;
+}
+
+/* A place in a segment while a header is decoded. */
+typedef struct chunk_place {
+	const imago_heap *heap;
+	const imago_segment *segment;
+	uint64_t position; /* of the chunk, in the segment */
+	uint64_t left;     /* bytes from there to the segment's end */
+} chunk_place;
+
+static imago_status
+fail_at(const chunk_place *place, imago_status status, const char *what, uint64_t found,
+        uint64_t limit, imago_error *error)
+{
+	imago_error_set_part(error, place->segment->part);
+	return imago_fail(error, status, what, place->segment->offset + place->position, found, limit);
+}
+
+static imago_status
+decode_spur(const chunk_place *place, imago_object *out, imago_error *error)
+{
+	imago_layout layout = place->heap->layout;
+	const uint8_t *bytes = place->segment->bytes + place->position;
+	if (place->left < SPUR_HEADER_BYTES) {
+		return fail_at(place, IMAGO_ETRUNCATED, "object header", SPUR_HEADER_BYTES, place->left,
+		               error);
+	}
+	uint64_t header = imago_load_u64(bytes, layout.byte_order);
+	uint64_t num_slots = header >> 56;
+	uint64_t header_bytes = SPUR_HEADER_BYTES;
+	if (num_slots == SPUR_OVERFLOW) {
+		header_bytes = 2 * SPUR_HEADER_BYTES;
+		if (place->left < header_bytes) {
+			return fail_at(place, IMAGO_ETRUNCATED, "object header behind an overflow word",
+			               header_bytes, place->left, error);
+		}
+		num_slots = header & ((UINT64_C(1) << 56) - 1);
+		header = imago_load_u64(bytes + SPUR_HEADER_BYTES, layout.byte_order);
+		if (header >> 56 != SPUR_OVERFLOW) {
+			return fail_at(place, IMAGO_ESTRUCTURE, "slot count behind an overflow word",
+			               header >> 56, SPUR_OVERFLOW, error);
+		}
+	}
+	uint64_t body_bytes;
+	if (!spur_body_bytes(num_slots, layout.word_bytes, &body_bytes) ||
+	    body_bytes > place->left - header_bytes) {
+		return fail_at(place, IMAGO_ETRUNCATED, "slot count", num_slots,
+		               (place->left - header_bytes) / layout.word_bytes, error);
+	}
+	imago_addr chunk = place->segment->start + place->position;
+	*out = (imago_object){
+	    .chunk = chunk,
+	    .oop = chunk + header_bytes - SPUR_HEADER_BYTES,
+	    .body = chunk + header_bytes,
+	    .total_bytes = header_bytes + body_bytes,
+	    .num_slots = num_slots,
+	    .segment = (uint32_t)(place->segment - place->heap->segments),
+	};
+	decode_spur_header(place->heap, header, out);
+	return IMAGO_OK;
+}
+
+static void
+decode_v3_base_header(uint32_t header, imago_object *object)
+{
+	object->format = header >> 8 & 15;
+	object->class_index = header >> 12 & 31;
+	object->identity_hash = header >> 17 & 0xFFF;
+	unsigned bits = 0;
+	bits |= (header >> 29 & 1) != 0 ? IMAGO_BIT_IMMUTABLE : 0;
+	bits |= (header >> 30 & 1) != 0 ? IMAGO_BIT_REMEMBERED : 0;
+	bits |= (header >> 31 & 1) != 0 ? IMAGO_BIT_MARKED : 0;
+	object->bits = (uint8_t)bits;
+	imago_format_facts facts = imago_format_facts_of(IMAGO_V3, 4, object->format);
+	object->body_kind = facts.body;
+	object->unused_tail = facts.unused_tail;
+}
+
+/* Size is counted from the base header (from the one header word of a free chunk). */
+static imago_status
+place_v3(const chunk_place *place, uint32_t size, uint64_t before_base, imago_object *out,
+         imago_error *error)
+{
+	if (size < V3_HEADER_BYTES) {
+		return fail_at(place, IMAGO_ESTRUCTURE, "object size", size, V3_HEADER_BYTES, error);
+	}
+	if (size > place->left - before_base) {
+		return fail_at(place, IMAGO_ETRUNCATED, "object size", size, place->left - before_base,
+		               error);
+	}
+	out->chunk = place->segment->start + place->position;
+	out->oop = out->chunk + before_base;
+	out->body = out->oop + V3_HEADER_BYTES;
+	out->num_slots = size / 4 - 1;
+	out->total_bytes = before_base + size;
+	out->segment = (uint32_t)(place->segment - place->heap->segments);
+	return IMAGO_OK;
+}
+
+static imago_status
+decode_v3(const chunk_place *place, imago_object *out, imago_error *error)
+{
+	imago_byte_order order = place->heap->layout.byte_order;
+	const uint8_t *bytes = place->segment->bytes + place->position;
+	if (place->left < V3_HEADER_BYTES) {
+		return fail_at(place, IMAGO_ETRUNCATED, "object header", V3_HEADER_BYTES, place->left,
+		               error);
+	}
+	uint32_t first = imago_load_u32(bytes, order);
+	uint8_t type = first & 3;
+	imago_object object = {.v3_type = type};
+	if (type == V3_TYPE_FREE) {
+		object.kind = IMAGO_OBJECT_FREE;
+		imago_status status = place_v3(place, first & ~UINT32_C(3), 0, &object, error);
+		if (status == IMAGO_OK) {
+			*out = object;
+		}
+		return status;
+	}
+	uint64_t before_base = type == V3_TYPE_SIZED ? 8 : type == V3_TYPE_CLASS ? 4 : 0;
+	if (place->left < before_base + V3_HEADER_BYTES) {
+		return fail_at(place, IMAGO_ETRUNCATED, "object header", before_base + V3_HEADER_BYTES,
+		               place->left, error);
+	}
+	uint32_t base = imago_load_u32(bytes + before_base, order);
+	uint32_t class_word = before_base > 0 ? imago_load_u32(bytes + before_base - 4, order) : base;
+	if ((base & 3) != type || (class_word & 3) != type) {
+		return fail_at(place, IMAGO_ESTRUCTURE, "header type",
+		               (base & 3) != type ? base & 3 : class_word & 3, type, error);
+	}
+	object.class_oop = before_base > 0 ? class_word & ~UINT32_C(3) : 0;
+	decode_v3_base_header(base, &object);
+	uint32_t size = type == V3_TYPE_SIZED ? first & ~UINT32_C(3) : base & 0xFC;
+	imago_status status = place_v3(place, size, before_base, &object, error);
+	if (status == IMAGO_OK) {
+		*out = object;
+	}
+	return status;
+}
+
+imago_status
+imago_heap_decode_chunk(const imago_heap *heap, imago_addr addr, imago_object *out,
+                        imago_error *error)
+{
+	const imago_segment *segment = imago_heap_segment_of(heap, addr);
+	if (segment == NULL) {
+		return imago_fail(error, IMAGO_ERANGE, "object address", IMAGO_NO_OFFSET, addr, 0);
+	}
+	chunk_place place = {
+	    .heap = heap,
+	    .segment = segment,
+	    .position = addr - segment->start,
+	    .left = segment->size - (addr - segment->start),
+	};
+	return heap->model == IMAGO_SPUR ? decode_spur(&place, out, error)
+	                                 : decode_v3(&place, out, error);
+}
+
+/* Bytes of header words that stand before the (base) header at oop. */
+static uint64_t
+header_bytes_before(const imago_heap *heap, const uint8_t *header)
+{
+	imago_byte_order order = heap->layout.byte_order;
+	if (heap->model == IMAGO_SPUR) {
+		return imago_load_u64(header, order) >> 56 == SPUR_OVERFLOW ? SPUR_HEADER_BYTES : 0;
+	}
+	switch (imago_load_u32(header, order) & 3) {
+	case V3_TYPE_SIZED:
+		return 8;
+	case V3_TYPE_CLASS:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+imago_status
+imago_heap_decode_object(const imago_heap *heap, imago_oop oop, imago_object *out,
+                         imago_error *error)
+{
+	uint64_t offset = imago_heap_offset_of(heap, oop);
+	if (oop % imago_heap_alignment(heap) != 0) {
+		return imago_fail(error, IMAGO_EALIGN, "oop", offset, oop, imago_heap_alignment(heap));
+	}
+	uint64_t header_size = heap->model == IMAGO_SPUR ? SPUR_HEADER_BYTES : V3_HEADER_BYTES;
+	const uint8_t *header = imago_heap_bytes(heap, oop, header_size);
+	if (header == NULL) {
+		return imago_fail(error, IMAGO_ERANGE, "oop", offset, oop, 0);
+	}
+	uint64_t before = header_bytes_before(heap, header);
+	if (imago_heap_bytes(heap, oop - before, before + header_size) == NULL) {
+		return imago_fail(error, IMAGO_ETRUNCATED, "header words before the oop", offset, before,
+		                  0);
+	}
+	imago_object object;
+	imago_status status = imago_heap_decode_chunk(heap, oop - before, &object, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	if (object.oop != oop) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "oop", offset, oop, object.oop);
+	}
+	*out = object;
+	return IMAGO_OK;
+}
+
+const uint8_t *
+imago_object_bytes(const imago_heap *heap, const imago_object *object)
+{
+	const imago_segment *segment = &heap->segments[object->segment];
+	return segment->bytes + (object->body - segment->start);
+}
+
+imago_oop
+imago_heap_fetch_slot(const imago_heap *heap, const imago_object *object, uint64_t index)
+{
+	return imago_load_word(imago_object_bytes(heap, object) + index * heap->layout.word_bytes,
+	                       heap->layout);
+}
+
+void
+imago_heap_store_slot(imago_heap *heap, const imago_object *object, uint64_t index, imago_oop value)
+{
+	imago_segment *segment = &heap->segments[object->segment];
+	uint8_t *body = segment->writable + (object->body - segment->start);
+	imago_store_word(body + index * heap->layout.word_bytes, value, heap->layout);
+}
+
+uint64_t
+imago_heap_num_pointer_slots(const imago_heap *heap, const imago_object *object)
+{
+	if (object->kind == IMAGO_OBJECT_FREE || object->num_slots == 0) {
+		return 0;
+	}
+	if (object->kind == IMAGO_OBJECT_FORWARDER) {
+		return 1;
+	}
+	if (object->body_kind == IMAGO_BODY_POINTERS) {
+		return object->num_slots;
+	}
+	if (object->body_kind != IMAGO_BODY_METHOD) {
+		return 0;
+	}
+	imago_method method = imago_method_decode(heap, object);
+	uint64_t num_pointers = 1 + (uint64_t)method.num_literals;
+	return num_pointers < object->num_slots ? num_pointers : object->num_slots;
+}
+
+uint64_t
+imago_object_body_bytes(const imago_heap *heap, const imago_object *object)
+{
+	uint64_t bytes = object->num_slots * heap->layout.word_bytes;
+	return bytes > object->unused_tail ? bytes - object->unused_tail : 0;
+}
+
+uint64_t
+imago_object_num_elements(const imago_heap *heap, const imago_object *object)
+{
+	uint64_t bytes = imago_object_body_bytes(heap, object);
+	if (object->kind == IMAGO_OBJECT_FREE) {
+		return 0;
+	}
+	switch (object->body_kind) {
+	case IMAGO_BODY_BITS8:
+		return bytes;
+	case IMAGO_BODY_BITS16:
+		return bytes / 2;
+	case IMAGO_BODY_BITS32:
+		return bytes / 4;
+	case IMAGO_BODY_BITS64:
+		return bytes / 8;
+	default:
+		return 0;
+	}
+}
