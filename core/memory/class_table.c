@@ -200,9 +200,9 @@ copy_sole_instance_name(const imago_heap *heap, const imago_object *metaclass, u
 void
 imago_class_name(const imago_heap *heap, imago_oop cls, char *text, size_t size)
 {
-	/* Squeak and Pharo keep a class's name in slot 6 and a metaclass's sole instance in slot 5;
-	 * images bootstrapped from a minimal kernel keep both in slot 3. */
-	enum { SQUEAK_NAME = 6, SQUEAK_INSTANCE = 5, MINIMAL = 3 };
+	/* Squeak and Pharo keep a class's name in slot 6 and a metaclass's sole instance in slot 5, or
+	 * 6 before closures; images bootstrapped from a minimal kernel keep both in slot 3. */
+	enum { NAME = 6, INSTANCE = 5, OLD_INSTANCE = 6, MINIMAL = 3 };
 	imago_object object;
 	if (size < 2) {
 		if (size == 1) {
@@ -216,8 +216,9 @@ imago_class_name(const imago_heap *heap, imago_oop cls, char *text, size_t size)
 		strcpy(text, "?");
 		return;
 	}
-	if (!copy_name(heap, &object, SQUEAK_NAME, text, size) &&
-	    !copy_sole_instance_name(heap, &object, SQUEAK_INSTANCE, SQUEAK_NAME, text, size) &&
+	if (!copy_name(heap, &object, NAME, text, size) &&
+	    !copy_sole_instance_name(heap, &object, INSTANCE, NAME, text, size) &&
+	    !copy_sole_instance_name(heap, &object, OLD_INSTANCE, NAME, text, size) &&
 	    !copy_name(heap, &object, MINIMAL, text, size) &&
 	    !copy_sole_instance_name(heap, &object, MINIMAL, MINIMAL, text, size)) {
 		strcpy(text, "?");
