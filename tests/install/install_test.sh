@@ -1,0 +1,31 @@
+#!/bin/bash
+# install_test BUILD COMPILER: installs the build, then builds and runs a program against it, found by
+# find_package (static and shared) and by pkg-config.
+set -eu
+build=$1 compiler=$2
+here=$(cd "$(dirname "$0")" && pwd)
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+
+cmake --install "$build" --prefix "$place/usr" >"$place/log" 2>&1 || { cat "$place/log"; exit 1; }
+
+works() {
+	local said
+	said=$(LD_LIBRARY_PATH=$(dirname "$(find "$place/usr" -name libimago.so)") "$1")
+	[ "$said" = works ] || { echo "FAILED: $1 said: $said"; exit 1; }
+}
+
+cmake -S "$here/consumer" -B "$place/consumer" -DCMAKE_PREFIX_PATH="$place/usr" \
+	-DCMAKE_C_COMPILER="$compiler" >"$place/log" 2>&1 &&
+	cmake --build "$place/consumer" >>"$place/log" 2>&1 || { cat "$place/log"; exit 1; }
+works "$place/consumer/consumer_static"
+works "$place/consumer/consumer_shared"
+
+# The .pc file names the prefix of the configuration; pkg-config can say another.
+pc=$(find "$place/usr" -name imago.pc)
+# shellcheck disable=SC2046 # flags
+"$compiler" "$here/consumer/consumer.c" -o "$place/by_pkg_config" \
+	$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$place/usr" --cflags --libs imago)
+works "$place/by_pkg_config"
+"$place/usr/bin/imago" --version >/dev/null || { echo "FAILED: the installed command"; exit 1; }
+echo "the installed library serves a program, found both ways"

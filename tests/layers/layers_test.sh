@@ -1,0 +1,62 @@
+#!/bin/bash
+# layers_test: ci/check_layers accepts this tree, and refuses each kind of forbidden #include.
+# Every case adds one line to one file of a copy.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+failures=0
+
+fail() {
+	echo "FAILED: $*"
+	failures=$((failures + 1))
+}
+
+# copy_tree: the rooms as they are.
+copy_tree() {
+	rm -rf "${copy:?}"/*
+	(cd "$root" && cp -r core formats cli fuzz tests "$copy/")
+}
+
+# refuses FILE LINE WORDS: with LINE added to FILE the check fails, naming file and reason.
+refuses() {
+	copy_tree
+	printf '%s\n' "$2" >>"$copy/$1"
+	local said
+	if said=$("$root/ci/check_layers" "$copy"); then
+		fail "$1 with $2 was accepted"
+	elif ! grep -qF "$1:" <<<"$said" || ! grep -qF "$3" <<<"$said"; then
+		fail "$1 with $2: said $said"
+	fi
+}
+
+# accepts FILE LINE
+accepts() {
+	copy_tree
+	printf '%s\n' "$2" >>"$copy/$1"
+	"$root/ci/check_layers" "$copy" >/dev/null || fail "$1 with $2 was refused"
+}
+
+"$root/ci/check_layers" "$root" || fail "the tree itself"
+
+refuses core/base/error.c '#include "imago/heap.h"' 'may not include imago/heap.h'
+refuses core/base/error.c '#include <sodium.h>' 'libc only'
+refuses core/include/imago/oop.h '#include "imago/check.h"' 'memory (floor 1)'
+refuses core/memory/oop.c '#  include  "imago/spur_image.h"' 'spur (floor 4)'
+refuses formats/spur/spur_read.c '#include "imago/v3_image.h"' 'spur (floor 4)'
+refuses formats/spur/spur_read.c '#include "../v3/v3_read.c"' 'another room'
+refuses formats/v3/v3_read.c '#include "imago/check.h"' 'may never include'
+refuses fuzz/fuzz_target.h '#include "../core/memory/heap.c"' 'another room'
+refuses core/memory/oop.c '#include "nowhere.h"' 'no such header'
+accepts core/memory/oop.c '#include "imago/error.h"'
+accepts formats/spur/spur_write.c '#include "imago/heap.h"'
+
+copy_tree
+touch "$copy/core/include/imago/unplaced.h"
+printf '#include "imago/unplaced.h"\n' >>"$copy/core/base/error.c"
+"$root/ci/check_layers" "$copy" >/dev/null && fail "a public header without a room was accepted"
+
+if [ "$failures" != 0 ]; then
+	exit 1
+fi
+echo "every forbidden #include was refused"
