@@ -27,5 +27,13 @@ pc=$(find "$place/usr" -name imago.pc)
 "$compiler" "$here/consumer/consumer.c" -o "$place/by_pkg_config" \
 	$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$place/usr" --cflags --libs imago)
 works "$place/by_pkg_config"
+
+# And from C++, where there is a compiler for it.
+if command -v c++ >/dev/null; then
+	# shellcheck disable=SC2046
+	c++ -std=c++20 -x c++ "$here/consumer/consumer.c" -x none -o "$place/as_cxx" \
+		$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$place/usr" --cflags --libs imago)
+	works "$place/as_cxx"
+fi
 "$place/usr/bin/imago" --version >/dev/null || { echo "FAILED: the installed command"; exit 1; }
 echo "the installed library serves a program, found both ways"
