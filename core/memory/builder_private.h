@@ -1,0 +1,156 @@
+/* builder_private.h: what the builder's files share with each other and with the generator. */
+#ifndef IMAGO_BUILDER_PRIVATE_H
+#define IMAGO_BUILDER_PRIVATE_H
+
+#include "imago/builder.h"
+#include "imago/byte_order.h"
+#include "imago/image_header.h"
+
+/* A segment that is still growing. The bytes beyond size are zero. */
+typedef struct builder_segment {
+	imago_addr start;
+	uint8_t *bytes;
+	uint64_t size;
+	uint64_t capacity;
+	imago_space space;
+} builder_segment;
+
+typedef struct builder_free_chunk {
+	imago_addr addr;
+	uint64_t bytes;
+} builder_free_chunk;
+
+struct imago_builder {
+	imago_allocator *allocator;
+	imago_error error; /* the first failure; status IMAGO_OK until then */
+	const imago_format_number *format;
+	imago_layout layout;
+	imago_object_model model;
+	imago_tagging tagging;
+	builder_segment *segments;
+	size_t num_segments;
+	size_t segment_capacity;
+	size_t current; /* where objects go */
+	size_t old;     /* the last segment of old space, where hidden objects go */
+	bool has_perm;
+	builder_free_chunk *free_chunks;
+	size_t num_free_chunks;
+	size_t free_chunk_capacity;
+	imago_oop nil, false_object, true_object;
+	imago_oop free_lists, hidden_roots; /* Spur */
+	imago_oop compact_classes;          /* V3 */
+	imago_oop character_table;          /* V3 */
+	imago_oop special_objects;
+	imago_oop classes[IMAGO_NUM_KERNEL_CLASSES];
+	uint32_t next_class_index; /* Spur */
+	uint32_t hash_seed;
+};
+
+/* An object made earlier. */
+typedef struct builder_object {
+	uint8_t *header;
+	uint8_t *body;
+	uint64_t num_slots;
+	uint8_t format;
+	uint32_t class_index; /* V3: compact class index or 0 */
+	uint32_t hash;
+} builder_object;
+
+/* What a class says of its instances. */
+typedef struct builder_shape {
+	imago_oop cls;
+	uint32_t class_index; /* V3: compact class index or 0 */
+	uint32_t num_named;
+	uint8_t format; /* Spur numbering, without tail bits */
+} builder_shape;
+
+/* Records the first failure. */
+void builder_fail(imago_builder *builder, imago_status status, const char *what, uint64_t found,
+                  uint64_t limit);
+
+static inline bool
+builder_ok(const imago_builder *builder)
+{
+	return builder->error.status == IMAGO_OK;
+}
+
+static inline bool
+builder_is_spur(const imago_builder *builder)
+{
+	return builder->model == IMAGO_SPUR;
+}
+
+/* builder_segments.c */
+
+/* The bytes of an address that was given out, or NULL. */
+uint8_t *builder_bytes(const imago_builder *builder, imago_addr addr, uint64_t length);
+
+/* Adds size zero bytes to a segment; the address of the first, or 0 after a failure. */
+imago_addr builder_extend(imago_builder *builder, size_t segment, uint64_t size);
+
+/* Starts a segment. */
+void builder_add_segment(imago_builder *builder, imago_addr start, imago_space space);
+
+/* Hands the segments over to a heap. */
+imago_status builder_hand_over(imago_builder *builder, imago_heap *heap, imago_error *error);
+
+/* builder_headers.c */
+
+/* Lays out an object in a segment: header and zeroed body. format is in the layout's own
+ * numbering, tail bits included. */
+imago_oop builder_lay_out(imago_builder *builder, size_t segment, const builder_shape *shape,
+                          uint8_t format, uint64_t num_slots);
+
+/* Decodes an object made by this builder; anything else is IMAGO_EUSAGE. */
+bool builder_find(imago_builder *builder, imago_oop oop, builder_object *out);
+
+/* Reads the shape of a class made by this builder; anything else is IMAGO_EUSAGE. */
+bool builder_shape_of(imago_builder *builder, imago_oop cls, builder_shape *out);
+
+/* The class of an object, or 0. */
+imago_oop builder_class_of(imago_builder *builder, imago_oop oop);
+
+/* Changes the class of an object with a class index (Spur) or a class word (V3). */
+void builder_set_class(imago_builder *builder, imago_oop oop, imago_oop cls);
+
+/* A Spur format without tail bits in the layout's own numbering. */
+uint8_t builder_layout_format(const imago_builder *builder, uint8_t spur_format);
+
+uint32_t builder_next_hash(imago_builder *builder);
+
+/* An integer that certainly fits an immediate. */
+imago_oop builder_small(const imago_builder *builder, int64_t value);
+
+/* builder_objects.c */
+
+void builder_fill(imago_builder *builder, imago_oop object, imago_oop value);
+
+/* builder_classes.c */
+
+/* A class and its metaclass without superclasses, names or dictionaries; index 0: the next free
+ * one. builder_complete_class does the rest, once the classes that it needs have their shapes. */
+imago_oop builder_raw_class(imago_builder *builder, uint32_t index, uint32_t num_named,
+                            uint8_t format, uint32_t compact_index);
+void builder_complete_class(imago_builder *builder, imago_oop cls, imago_oop superclass,
+                            const char *name);
+void builder_enter_class(imago_builder *builder, uint32_t index, imago_oop cls);
+
+/* builder_free.c */
+void builder_link_free_chunks(imago_builder *builder);
+
+/* builder_kernel.c */
+void builder_make_kernel(imago_builder *builder);
+
+/* Slots of classes (formats/spur/spur.md, "Classes"). */
+enum {
+	BUILDER_CLASS_SUPERCLASS = 0,
+	BUILDER_CLASS_METHODS = 1,
+	BUILDER_CLASS_FORMAT = 2,
+	BUILDER_CLASS_NAME = 6,
+	BUILDER_METACLASS_THIS_CLASS = 5,
+	BUILDER_BEHAVIOR_SLOTS = 5,
+	BUILDER_METACLASS_SLOTS = 6,
+	BUILDER_CLASS_SLOTS = 11,
+};
+
+#endif
