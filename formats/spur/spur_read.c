@@ -25,8 +25,7 @@ typedef struct spur_chain {
 	uint64_t offset;  /* of the segment in the file */
 	uint64_t left;    /* bytes of dataSize from there on */
 	spur_fact size;   /* of the segment, bridge included */
-	imago_addr start; /* its saved address … */
-	spur_fact placed; /* … and the number that put it there */
+	imago_addr start; /* its saved address */
 } spur_chain;
 
 /* One past the last address; the end of a 64-bit address space is one byte short of 2^64. */
@@ -49,7 +48,8 @@ heap_offset(const spur_file *file)
 	return file->place.start + file->header.header_size;
 }
 
-/* The fields that place the heap. Sizes of segments are looked at one by one, in require_size. */
+/* The fields that place the heap. Sizes of segments are looked at one by one, by require_segment.
+ */
 static imago_status
 require_heap_fields(const spur_file *file, imago_error *error)
 {
@@ -65,6 +65,12 @@ require_heap_fields(const spur_file *file, imago_error *error)
 	if (header->old_base_address == 0) { /* 0 is also "no link" in free chunks */
 		return fail_field(file, IMAGO_ERANGE, IMAGO_HEADER_INDEX_OLD_BASE_ADDRESS,
 		                  IMAGO_SPUR_ALIGNMENT, error);
+	}
+	uint64_t first_size = header->first_segment_size;
+	uint64_t limit = address_limit(file->place.layout);
+	if (first_size <= header->data_size && header->old_base_address > limit - first_size) {
+		return fail_field(file, IMAGO_ERANGE, IMAGO_HEADER_INDEX_OLD_BASE_ADDRESS,
+		                  limit - first_size, error);
 	}
 	return IMAGO_OK;
 }
@@ -91,7 +97,7 @@ require_segment(const spur_chain *chain, imago_layout layout, imago_error *error
 		return fail_fact(error, IMAGO_ESTRUCTURE, &chain->size, chain->left);
 	}
 	if (size > room) {
-		return fail_fact(error, IMAGO_ERANGE, &chain->placed, room);
+		return fail_fact(error, IMAGO_ERANGE, &chain->size, room);
 	}
 	return IMAGO_OK;
 }
@@ -142,7 +148,6 @@ follow_bridge(spur_chain *chain, const imago_spur_bridge *bridge, imago_layout l
 	                          .what = "next segment size",
 	                          .offset = bridge_offset + IMAGO_BRIDGE_SIZE / 2};
 	chain->start = end + bridge->gap;
-	chain->placed = span;
 	return IMAGO_OK;
 }
 
@@ -166,7 +171,6 @@ read_segments(imago_heap *heap, const spur_file *file, imago_error *error)
 	    .left = file->header.data_size,
 	    .size = fact_of_field(file, IMAGO_HEADER_INDEX_FIRST_SEGMENT_SIZE),
 	    .start = file->header.old_base_address,
-	    .placed = fact_of_field(file, IMAGO_HEADER_INDEX_OLD_BASE_ADDRESS),
 	};
 	imago_spur_bridge bridge;
 	imago_status status = read_segment(heap, file, &chain, &bridge, error);
