@@ -97,10 +97,10 @@ void assert_round_trip(const classic_format *format, const uint8_t *bytes, uint6
 void assert_every_prefix_fails_cleanly(const classic_format *format, const uint8_t *bytes,
                                        uint64_t size);
 
-/* Reading and writing with the k-th allocation failing, for every k: IMAGO_ENOMEM, nothing leaks.
- */
-void assert_every_allocation_failure_is_reported(const classic_format *format, const uint8_t *bytes,
-                                                 uint64_t size);
+/* For every k the k-th allocation fails: IMAGO_ENOMEM, and nothing leaks. */
+void assert_reading_and_writing_report_every_allocation_failure(const classic_format *format,
+                                                                const uint8_t *bytes,
+                                                                uint64_t size);
 
 /* Each file with one bit turned is refused, or written back as it is. */
 void assert_every_bit_flip_is_refused_or_kept(const classic_format *format, const uint8_t *bytes,

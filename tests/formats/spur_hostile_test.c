@@ -197,7 +197,7 @@ every_allocation_failure_is_reported(void **state)
 		classic_plan plan = flavours[i];
 		plan.num_segments = 20;
 		classic_file file = classic_file_make(plan);
-		assert_every_allocation_failure_is_reported(&spur, file.bytes, file.size);
+		assert_reading_and_writing_report_every_allocation_failure(&spur, file.bytes, file.size);
 		classic_file_release(&file);
 	}
 }

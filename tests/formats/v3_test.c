@@ -246,7 +246,7 @@ every_allocation_failure_is_reported(void **state)
 	(void)state;
 	for (unsigned i = 0; i < NUM_FLAVOURS; i++) {
 		classic_file file = classic_file_make(flavours[i]);
-		assert_every_allocation_failure_is_reported(&v3, file.bytes, file.size);
+		assert_reading_and_writing_report_every_allocation_failure(&v3, file.bytes, file.size);
 		classic_file_release(&file);
 	}
 }
