@@ -161,6 +161,9 @@ hand_over_one(imago_builder *builder, builder_segment *segment, imago_heap *heap
 	}
 	segment->bytes = NULL;
 	segment->capacity = 0;
+	/* No bridge begins like this, so imago_heap_set_bridges will write it anew: an all-zero one
+	 * would pass for a short bridge. */
+	memset(bytes + segment->size, 0xFF, (size_t)bridge_size);
 	imago_segment finished = {.start = segment->start,
 	                          .size = segment->size,
 	                          .bridge_size = bridge_size,

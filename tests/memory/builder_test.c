@@ -1,0 +1,801 @@
+/* builder_test.c: built images have what formats/spur/spur.md §8-§12 and formats/v3/v3.md §3-§5 ask
+ * for, in every layout. */
+#include "assertions.h"
+#include "layouts.h"
+#include "pointer_audit.h"
+#include "small_image.h"
+
+#include <string.h>
+
+#include "imago/class_table.h"
+#include "imago/known_objects.h"
+#include "imago/method.h"
+#include "imago/object_index.h"
+#include "imago/walk.h"
+
+enum { SLOT_METHODS = 1, SLOT_NAME = 6 };
+
+/* Makes one heap per layout, and releases it. */
+typedef imago_heap *make_fn(const test_layout *layout, imago_allocator *allocator);
+typedef void look_fn(const test_layout *layout, const imago_heap *heap);
+
+static void
+in_every_layout(size_t num_layouts, make_fn *make, look_fn *look)
+{
+	for (size_t i = 0; i < num_layouts; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = make(&test_layouts[i], &allocator);
+		assert_non_null(heap);
+		look(&test_layouts[i], heap);
+		imago_heap_destroy(heap);
+		assert_no_leak(&allocator);
+	}
+}
+
+static void
+look_at_pointers(const test_layout *layout, const imago_heap *heap)
+{
+	pointer_audit audit = pointer_audit_of(heap);
+	print_message("%-15s %llu objects, %llu pointers\n", layout->name,
+	              (unsigned long long)audit.num_objects, (unsigned long long)audit.num_pointers);
+	assert_true(audit.walked);
+	assert_true(audit.num_objects > 300);
+	assert_int_equal(audit.num_dangling, 0);
+	assert_int_equal(audit.num_classless, 0);
+}
+
+static void
+every_pointer_hits_an_object(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_TEST_LAYOUTS, small_heap, look_at_pointers);
+	in_every_layout(NUM_TEST_LAYOUTS, varied_heap, look_at_pointers);
+	in_every_layout(NUM_SPUR_TEST_LAYOUTS, perm_heap, look_at_pointers);
+}
+
+static void
+look_at_header(const test_layout *layout, const imago_heap *heap)
+{
+	const imago_image_header *header = &heap->header;
+	bool wide = layout->layout.word_bytes == 8;
+	assert_int_equal(header->image_format, layout->image_format);
+	assert_int_equal(header->header_size, wide ? 128 : 64);
+	assert_int_equal(header->data_size, imago_heap_data_size(heap));
+	assert_int_equal(header->old_base_address, heap->segments[0].start);
+	assert_true(imago_layout_equal(heap->layout, layout->layout));
+	assert_int_equal(
+	    header->first_segment_size,
+	    layout->model == IMAGO_V3 ? 0 : heap->segments[0].size + heap->segments[0].bridge_size);
+	imago_census census;
+	imago_error error;
+	assert_ok(imago_census_take(heap, &census, &error), &error);
+	assert_int_equal(header->free_old_space, census.free_bytes);
+	assert_int_equal(census.num_puns, 0);
+}
+
+static void
+the_header_describes_the_heap(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_TEST_LAYOUTS, small_heap, look_at_header);
+	in_every_layout(NUM_TEST_LAYOUTS, varied_heap, look_at_header);
+}
+
+static void
+look_at_first_objects(const test_layout *layout, const imago_heap *heap)
+{
+	imago_known_objects known;
+	imago_known_objects_find(heap, &known);
+	bool wide = layout->layout.word_bytes == 8;
+	assert_int_equal(known.nil.oop, heap->segments[0].start);
+	assert_int_equal(known.nil.oop, imago_special_object_at(heap, IMAGO_SPECIAL_NIL));
+	assert_int_equal(known.false_object.oop, imago_special_object_at(heap, IMAGO_SPECIAL_FALSE));
+	assert_int_equal(known.true_object.oop, imago_special_object_at(heap, IMAGO_SPECIAL_TRUE));
+	assert_int_equal(known.free_lists.num_slots, wide ? 64 : 32);
+	assert_int_equal(known.free_lists.class_index, wide ? 19 : 18);
+	assert_int_equal(known.hidden_roots.num_slots, IMAGO_HIDDEN_ROOTS_SLOTS);
+	assert_int_equal(known.hidden_roots.class_index, 16);
+}
+
+static void
+a_spur_heap_begins_with_the_five_known_objects(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_SPUR_TEST_LAYOUTS, small_heap, look_at_first_objects);
+}
+
+static void
+look_at_class_table(const test_layout *layout, const imago_heap *heap)
+{
+	static const struct {
+		uint32_t index;
+		imago_special special;
+	} fixed[] = {{1, IMAGO_SPECIAL_CLASS_SMALL_INTEGER},
+	             {2, IMAGO_SPECIAL_CLASS_CHARACTER},
+	             {32, IMAGO_SPECIAL_CLASS_LARGE_NEGATIVE_INTEGER},
+	             {33, IMAGO_SPECIAL_CLASS_LARGE_POSITIVE_INTEGER},
+	             {34, IMAGO_SPECIAL_CLASS_FLOAT},
+	             {36, IMAGO_SPECIAL_CLASS_CONTEXT},
+	             {51, IMAGO_SPECIAL_CLASS_ARRAY}};
+	imago_allocator allocator;
+	imago_class_table table;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_class_table_create(&table, heap, &allocator, &error), &error);
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		assert_int_equal(imago_class_table_at(&table, fixed[i].index),
+		                 imago_special_object_at(heap, fixed[i].special));
+	}
+	uint32_t num_classes = 0;
+	for (uint32_t i = 0; i < table.num_entries; i++) {
+		imago_addr cls = imago_class_table_at(&table, i);
+		imago_object object;
+		if (cls == 0) {
+			continue;
+		}
+		num_classes++;
+		assert_ok(imago_heap_decode_object(heap, cls, &object, &error), &error);
+		assert_int_equal(imago_class_table_at(&table, object.identity_hash), cls);
+		assert_true(imago_class_shape_of(heap, &object).is_class);
+	}
+	assert_true(num_classes > 60);
+	assert_true((imago_class_table_at(&table, 4) != 0) == (layout->layout.word_bytes == 8));
+	imago_class_table_release(&table);
+}
+
+static void
+every_class_stands_in_the_table_at_its_hash(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_SPUR_TEST_LAYOUTS, varied_heap, look_at_class_table);
+}
+
+/* The class of an object, decoded. */
+static imago_object
+class_of(const imago_heap *heap, const imago_class_table *table, const imago_object *object)
+{
+	imago_object cls;
+	imago_error error;
+	assert_ok(imago_heap_decode_object(heap, imago_class_of_object(table, object), &cls, &error),
+	          &error);
+	return cls;
+}
+
+/* A class's metaclass inherits from its superclass's, and at the root from Class; each is an
+ * instance of Metaclass. */
+static void
+look_at_metaclasses(const test_layout *layout, const imago_heap *heap)
+{
+	(void)layout;
+	imago_allocator allocator;
+	imago_class_table table;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_class_table_create(&table, heap, &allocator, &error), &error);
+	imago_oop nil = imago_heap_nil(heap);
+	imago_object cls;
+	assert_ok(imago_heap_decode_object(
+	              heap, imago_special_object_at(heap, IMAGO_SPECIAL_CLASS_SEMAPHORE), &cls, &error),
+	          &error);
+	char name[64];
+	imago_class_name(heap, cls.oop, name, sizeof(name));
+	assert_string_equal(name, "Semaphore");
+	int depth = 0;
+	imago_object metaclass = class_of(heap, &table, &cls);
+	imago_class_name(heap, metaclass.oop, name, sizeof(name));
+	assert_string_equal(name, "Semaphore class");
+	for (;; depth++) {
+		metaclass = class_of(heap, &table, &cls);
+		imago_object meta = class_of(heap, &table, &metaclass);
+		imago_class_name(heap, meta.oop, name, sizeof(name));
+		assert_string_equal(name, "Metaclass");
+		imago_oop superclass = imago_heap_fetch_slot(heap, &cls, 0);
+		imago_oop above = imago_heap_fetch_slot(heap, &metaclass, 0);
+		if (superclass == nil) {
+			imago_class_name(heap, above, name, sizeof(name));
+			assert_string_equal(name, "Class");
+			break;
+		}
+		assert_ok(imago_heap_decode_object(heap, superclass, &cls, &error), &error);
+		assert_int_equal(class_of(heap, &table, &cls).oop, above);
+	}
+	assert_int_equal(depth, 2);
+	imago_class_table_release(&table);
+}
+
+static void
+metaclasses_mirror_the_classes(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_TEST_LAYOUTS, small_heap, look_at_metaclasses);
+}
+
+/* What instances of an object's class must be like, format by format. */
+static void
+look_at_instances(const test_layout *layout, const imago_heap *heap)
+{
+	(void)layout;
+	imago_allocator allocator;
+	imago_class_table table;
+	imago_walker walker;
+	imago_object object;
+	imago_error error;
+	bool spur = heap->model == IMAGO_SPUR;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_class_table_create(&table, heap, &allocator, &error), &error);
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		if (object.kind != IMAGO_OBJECT_ORDINARY) {
+			continue;
+		}
+		imago_object cls = class_of(heap, &table, &object);
+		imago_class_shape shape = imago_class_shape_of(heap, &cls);
+		imago_format_facts declared =
+		    imago_format_facts_of(heap->model, heap->layout.word_bytes, shape.format);
+		assert_int_equal(object.body_kind, declared.body);
+		assert_in_range(shape.num_named, 0, object.num_slots);
+		if (object.body_kind == IMAGO_BODY_POINTERS) {
+			assert_int_equal(object.format, shape.format);
+		}
+		if (!spur) {
+			assert_int_equal(object.class_index, shape.compact_index);
+			assert_int_not_equal(object.identity_hash, 0);
+		}
+	}
+	assert_ok(walker.status, &error);
+	imago_class_table_release(&table);
+}
+
+static void
+every_object_is_what_its_class_declares(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_TEST_LAYOUTS, varied_heap, look_at_instances);
+}
+
+static void
+look_at_header_types(const test_layout *layout, const imago_heap *heap)
+{
+	(void)layout;
+	uint64_t num_of_type[4] = {0};
+	imago_walker walker;
+	imago_object object;
+	imago_walk_init(&walker, heap, NULL);
+	while (imago_walk_next(&walker, &object)) {
+		num_of_type[object.v3_type]++;
+		uint64_t size = 4 + 4 * object.num_slots;
+		uint8_t expected = size > 252 ? 0 : object.class_index != 0 ? 3 : 1;
+		assert_int_equal(object.v3_type, expected);
+	}
+	assert_true(num_of_type[0] >= 5 && num_of_type[1] > 100 && num_of_type[3] > 20);
+	assert_int_equal(num_of_type[2], 0);
+}
+
+static void
+v3_headers_are_as_short_as_they_can_be(void **state)
+{
+	(void)state;
+	for (size_t i = NUM_SPUR_TEST_LAYOUTS; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = varied_heap(&test_layouts[i], &allocator);
+		assert_non_null(heap);
+		look_at_header_types(&test_layouts[i], heap);
+		imago_heap_destroy(heap);
+	}
+}
+
+/* The chunks on one list or tree of free chunks. */
+static uint64_t
+count_list(const imago_heap *heap, imago_oop head, uint64_t expected_bytes)
+{
+	uint64_t count = 0;
+	for (imago_oop chunk = head; chunk != 0; count++) {
+		imago_object object;
+		assert_int_equal(imago_heap_decode_object(heap, chunk, &object, NULL), IMAGO_OK);
+		assert_int_equal(object.kind, IMAGO_OBJECT_FREE);
+		assert_int_equal(object.total_bytes, expected_bytes);
+		chunk = imago_heap_fetch_slot(heap, &object, 0);
+	}
+	return count;
+}
+
+static uint64_t
+count_tree(const imago_heap *heap, imago_oop root, imago_oop parent, uint64_t low, uint64_t high)
+{
+	imago_object object;
+	if (root == 0) {
+		return 0;
+	}
+	assert_int_equal(imago_heap_decode_object(heap, root, &object, NULL), IMAGO_OK);
+	assert_int_equal(imago_heap_fetch_slot(heap, &object, 2), parent);
+	assert_true(low < object.total_bytes && object.total_bytes < high);
+	return count_list(heap, root, object.total_bytes) +
+	       count_tree(heap, imago_heap_fetch_slot(heap, &object, 3), root, low,
+	                  object.total_bytes) +
+	       count_tree(heap, imago_heap_fetch_slot(heap, &object, 4), root, object.total_bytes,
+	                  high);
+}
+
+static void
+look_at_free_lists(const test_layout *layout, const imago_heap *heap)
+{
+	imago_known_objects known;
+	imago_census census;
+	imago_error error;
+	uint64_t word_bytes = layout->layout.word_bytes;
+	uint64_t num_lists = word_bytes == 8 ? 64 : 32;
+	imago_known_objects_find(heap, &known);
+	uint64_t count = count_tree(heap, imago_heap_fetch_slot(heap, &known.free_lists, 0), 0,
+	                            num_lists * 8 - 1, UINT64_MAX);
+	assert_true(count >= 5);
+	for (uint64_t i = 1; i < num_lists; i++) {
+		count += count_list(heap, imago_heap_fetch_slot(heap, &known.free_lists, i), i * 8);
+	}
+	assert_ok(imago_census_take(heap, &census, &error), &error);
+	assert_int_equal(count, 12);
+	assert_int_equal(census.num_free, 12);
+	assert_int_equal(census.num_forwarders, 1);
+}
+
+static void
+free_lists_lead_to_every_free_chunk(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_SPUR_TEST_LAYOUTS, varied_heap, look_at_free_lists);
+}
+
+static void
+look_at_segments(const test_layout *layout, const imago_heap *heap)
+{
+	assert_int_equal(heap->num_segments, 3);
+	imago_byte_order order = layout->layout.byte_order;
+	const imago_segment *segments = heap->segments;
+	uint64_t gaps[] = {0x1000, 0};
+	for (size_t i = 0; i < 2; i++) {
+		imago_addr end = segments[i].start + segments[i].size + segments[i].bridge_size;
+		assert_int_equal(segments[i + 1].start, end + gaps[i]);
+		const uint8_t *bridge = segments[i].bytes + segments[i].size;
+		assert_int_equal(imago_load_u64(bridge + 8, order), segments[i + 1].size + 16);
+		uint64_t first = imago_load_u64(bridge, order);
+		if (gaps[i] != 0) {
+			assert_int_equal(first >> 56, 255);
+			assert_int_equal((first & 0xFFFFFF) * layout->layout.word_bytes, gaps[i]);
+		} else {
+			assert_int_equal(first >> 56, 0);
+			assert_int_equal(first & 0x3FFFFF, IMAGO_CLASS_BRIDGE);
+		}
+	}
+	assert_int_equal(imago_load_u64(segments[2].bytes + segments[2].size + 8, order), 0);
+}
+
+static void
+segments_are_joined_by_bridges(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_SPUR_TEST_LAYOUTS, varied_heap, look_at_segments);
+}
+
+static void
+look_at_perm(const test_layout *layout, const imago_heap *heap)
+{
+	const imago_segment *perm = &heap->segments[heap->num_segments - 1];
+	imago_object dummy;
+	imago_error error;
+	bool wide = layout->layout.word_bytes == 8;
+	assert_int_equal(perm->space, IMAGO_SPACE_PERM);
+	assert_int_equal(perm->start, wide ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32);
+	assert_int_equal(perm->bridge_size, 0);
+	assert_string_equal(perm->part, "permSpace.data");
+	assert_ok(imago_heap_decode_chunk(heap, perm->start, &dummy, &error), &error);
+	assert_int_equal(dummy.class_index, IMAGO_CLASS_HIDDEN_ARRAY);
+	assert_int_equal(dummy.total_bytes, 16);
+	assert_int_equal(heap->bridges, IMAGO_BRIDGES_MEMORY);
+}
+
+static void
+permanent_space_begins_with_its_dummy_at_the_fixed_address(void **state)
+{
+	(void)state;
+	in_every_layout(NUM_SPUR_TEST_LAYOUTS, perm_heap, look_at_perm);
+}
+
+/* Looks a selector up as an interpreter would: the method, or 0. */
+static imago_oop
+look_up(const imago_heap *heap, imago_oop cls, imago_oop selector)
+{
+	imago_object object;
+	imago_object key;
+	imago_object values;
+	assert_int_equal(imago_heap_decode_object(heap, cls, &object, NULL), IMAGO_OK);
+	assert_int_equal(imago_heap_decode_object(heap, selector, &key, NULL), IMAGO_OK);
+	imago_oop dictionary = imago_heap_fetch_slot(heap, &object, SLOT_METHODS);
+	assert_int_equal(imago_heap_decode_object(heap, dictionary, &object, NULL), IMAGO_OK);
+	imago_oop methods = imago_heap_fetch_slot(heap, &object, 1);
+	assert_int_equal(imago_heap_decode_object(heap, methods, &values, NULL), IMAGO_OK);
+	uint64_t size = object.num_slots - 2;
+	assert_int_equal(size & (size - 1), 0);
+	assert_int_equal(values.num_slots, size);
+	for (uint64_t i = 0; i < size; i++) {
+		uint64_t index = (key.identity_hash + i) & (size - 1);
+		imago_oop found = imago_heap_fetch_slot(heap, &object, 2 + index);
+		if (found == selector) {
+			return imago_heap_fetch_slot(heap, &values, index);
+		}
+		if (found == imago_heap_nil(heap)) {
+			return 0;
+		}
+	}
+	return 0;
+}
+
+enum { NUM_METHODS = 100 };
+
+static void
+probing_finds_installed_methods_in(const test_layout *layout)
+{
+	static const uint8_t bytecodes[] = {120, 0};
+	imago_oop selectors[NUM_METHODS];
+	imago_oop methods[NUM_METHODS];
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder *builder = test_builder(layout, &allocator);
+	assert_non_null(builder);
+	imago_oop cls = imago_builder_class(builder, IMAGO_KERNEL_POINT);
+	imago_builder_method method = {
+	    .num_literals = 1, .bytecodes = bytecodes, .num_bytecodes = sizeof(bytecodes)};
+	for (size_t i = 0; i < NUM_METHODS; i++) {
+		/* Strings have no hash in Spur: installing gives them one. */
+		selectors[i] = imago_builder_new_string(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_BYTE_STRING), "selector");
+		methods[i] = imago_builder_new_method(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_COMPILED_METHOD), &method);
+		imago_builder_install_method(builder, cls, selectors[i], methods[i]);
+	}
+	imago_builder_install_method(builder, cls, selectors[7], methods[8]);
+	methods[7] = methods[8];
+	imago_oop absent = imago_builder_new_string(
+	    builder, imago_builder_class(builder, IMAGO_KERNEL_BYTE_SYMBOL), "absent");
+	imago_heap *heap = test_finish(builder);
+	assert_non_null(heap);
+	for (size_t i = 0; i < NUM_METHODS; i++) {
+		assert_int_equal(look_up(heap, cls, selectors[i]), methods[i]);
+	}
+	assert_int_equal(look_up(heap, cls, absent), 0);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+static void
+probing_finds_installed_methods(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		probing_finds_installed_methods_in(&test_layouts[i]);
+	}
+}
+
+static void
+method_headers_say_what_was_asked_in(const test_layout *layout, bool sista)
+{
+	static const uint8_t bytecodes[] = {1, 2, 3, 4, 5};
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder *builder = test_builder(layout, &allocator);
+	assert_non_null(builder);
+	imago_builder_method wanted = {.num_literals = 200,
+	                               .num_args = 3,
+	                               .num_temps = 9,
+	                               .primitive = 614,
+	                               .large_frame = true,
+	                               .sista = sista,
+	                               .bytecodes = bytecodes,
+	                               .num_bytecodes = sizeof(bytecodes)};
+	imago_oop oop = imago_builder_new_method(
+	    builder, imago_builder_class(builder, IMAGO_KERNEL_COMPILED_METHOD), &wanted);
+	imago_heap *heap = test_finish(builder);
+	assert_non_null(heap);
+	imago_object object;
+	assert_int_equal(imago_heap_decode_object(heap, oop, &object, NULL), IMAGO_OK);
+	imago_method method = imago_method_decode(heap, &object);
+	assert_true(method.header_is_integer && method.has_primitive && method.large_frame);
+	assert_false(method.primitive_call_missing);
+	assert_int_equal(method.sista, sista);
+	assert_int_equal(method.num_literals, 200);
+	assert_int_equal(method.num_args, 3);
+	assert_int_equal(method.num_temps, 9);
+	assert_int_equal(method.primitive, 614);
+	uint64_t call = heap->model == IMAGO_SPUR ? 3 : 0;
+	assert_int_equal(method.end - method.first_bytecode, call + sizeof(bytecodes));
+	assert_memory_equal(imago_object_bytes(heap, &object) + method.first_bytecode + call, bytecodes,
+	                    sizeof(bytecodes));
+	imago_heap_destroy(heap);
+}
+
+static void
+method_headers_say_what_was_asked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		method_headers_say_what_was_asked_in(&test_layouts[i], false);
+		if (test_layouts[i].model == IMAGO_SPUR) {
+			method_headers_say_what_was_asked_in(&test_layouts[i], true);
+		}
+	}
+}
+
+static void
+the_same_calls_give_the_same_bytes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		test_image one = varied_image(&test_layouts[i], &allocator);
+		test_image other = varied_image(&test_layouts[i], &allocator);
+		assert_non_null(one.bytes);
+		assert_int_equal(one.size, other.size);
+		assert_memory_equal(one.bytes, other.bytes, one.size);
+		test_image_release(&one);
+		test_image_release(&other);
+		assert_no_leak(&allocator);
+	}
+}
+
+static imago_status
+build_once(imago_allocator *allocator, imago_error *error, void *payload)
+{
+	const test_layout *layout = payload;
+	imago_builder_options options = {.image_format = layout->image_format,
+	                                 .byte_order = layout->layout.byte_order};
+	imago_builder *builder = NULL;
+	imago_heap *heap = NULL;
+	imago_status status = imago_builder_create(&builder, &options, allocator, error);
+	if (status == IMAGO_OK) {
+		imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
+		imago_builder_new_pointers(builder, array, 100000);
+		if (layout->model == IMAGO_SPUR) {
+			imago_builder_add_free_chunk(builder, 64);
+			imago_builder_next_segment(builder, 8);
+		}
+		imago_builder_new_pointers(builder, array, 1000);
+		status = imago_builder_finish(builder, &heap, error);
+	}
+	imago_builder_destroy(builder);
+	imago_heap_destroy(heap);
+	return status;
+}
+
+static void
+every_allocation_failure_is_reported(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		test_layout layout = test_layouts[i];
+		assert_every_allocation_failure_is_reported(build_once, &layout);
+	}
+}
+
+static void
+a_number_that_is_not_supported_is_refused(void **state)
+{
+	(void)state;
+	static const uint32_t numbers[] = {0, 6501, 68000, 68019, 6522, UINT32_MAX};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		imago_allocator allocator;
+		imago_builder *builder;
+		imago_error error;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_builder_options options = {.image_format = numbers[i]};
+		imago_status status = imago_builder_create(&builder, &options, &allocator, &error);
+		assert_status(status, &error, IMAGO_EVERSION);
+		assert_null(builder);
+	}
+}
+
+static void
+a_base_that_is_not_aligned_is_refused(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_builder *builder;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder_options options = {.image_format = 6521, .base = 0x1004};
+	imago_status status = imago_builder_create(&builder, &options, &allocator, &error);
+	assert_status(status, &error, IMAGO_EALIGN);
+	options.image_format = 6505;
+	assert_ok(imago_builder_create(&builder, &options, &allocator, &error), &error);
+	imago_builder_destroy(builder);
+	assert_no_leak(&allocator);
+}
+
+static void
+a_heap_that_passes_the_address_space_is_refused(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_builder *builder;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder_options options = {.image_format = 6521, .base = 0xFFFFF000};
+	imago_status status = imago_builder_create(&builder, &options, &allocator, &error);
+	assert_status(status, &error, IMAGO_ERANGE);
+	assert_no_leak(&allocator);
+}
+
+/* One wrong use of a builder. */
+typedef void misuse_fn(imago_builder *builder, imago_oop array, imago_oop nil);
+
+static void
+store_past_the_end(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	imago_builder_store(builder, array, 4, nil);
+}
+
+static void
+store_an_element_into_pointers(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)nil;
+	imago_builder_store_element(builder, array, 0, 1);
+}
+
+static void
+take_an_object_for_a_class(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)nil;
+	imago_builder_new_pointers(builder, array, 1);
+}
+
+static void
+give_a_fixed_class_more_slots(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array, (void)nil;
+	imago_builder_new_pointers(builder, imago_builder_class(builder, IMAGO_KERNEL_POINT), 3);
+}
+
+static void
+ask_for_bits_of_a_pointer_class(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array, (void)nil;
+	imago_builder_new_bits(builder, imago_builder_class(builder, IMAGO_KERNEL_ARRAY), 3);
+}
+
+static void
+add_a_free_chunk_that_no_header_can_describe(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array, (void)nil;
+	imago_builder_add_free_chunk(builder, 1032); /* 254 slots behind an overflow word */
+}
+
+static void
+name_an_address_outside(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array;
+	imago_builder_store(builder, 16, 0, nil);
+}
+
+static void
+take_a_class_format_that_is_none(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array;
+	imago_builder_new_class(builder, nil, "Bad", 0, 8);
+}
+
+static void
+begin_perm_twice(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array, (void)nil;
+	imago_builder_begin_perm(builder);
+	imago_builder_begin_perm(builder);
+}
+
+static void
+begin_a_segment_after_perm(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array, (void)nil;
+	imago_builder_begin_perm(builder);
+	imago_builder_next_segment(builder, 0);
+}
+
+static void
+put_a_weak_object_into_perm(imago_builder *builder, imago_oop array, imago_oop nil)
+{
+	(void)array, (void)nil;
+	imago_builder_begin_perm(builder);
+	imago_builder_new_pointers(builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 1);
+}
+
+static void
+wrong_use_is_a_sticky_error(void **state)
+{
+	(void)state;
+	static misuse_fn *const misuses[] = {
+	    store_past_the_end,
+	    store_an_element_into_pointers,
+	    take_an_object_for_a_class,
+	    give_a_fixed_class_more_slots,
+	    ask_for_bits_of_a_pointer_class,
+	    add_a_free_chunk_that_no_header_can_describe,
+	    name_an_address_outside,
+	    take_a_class_format_that_is_none,
+	    begin_perm_twice,
+	    begin_a_segment_after_perm,
+	    put_a_weak_object_into_perm,
+	};
+	for (size_t i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_builder *builder = test_builder(&test_layouts[0], &allocator);
+		assert_non_null(builder);
+		imago_oop array = imago_builder_new_pointers(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_ARRAY), 4);
+		misuses[i](builder, array, imago_builder_nil(builder));
+		assert_int_equal(imago_builder_status(builder), IMAGO_EUSAGE);
+		uint64_t size = imago_builder_size(builder);
+		assert_int_equal(imago_builder_new_pointers(
+		                     builder, imago_builder_class(builder, IMAGO_KERNEL_ARRAY), 4),
+		                 0);
+		assert_int_equal(imago_builder_size(builder), size);
+		imago_error error;
+		imago_heap *heap;
+		assert_status(imago_builder_finish(builder, &heap, &error), &error, IMAGO_EUSAGE);
+		assert_null(heap);
+		imago_builder_destroy(builder);
+		assert_no_leak(&allocator);
+	}
+}
+
+static void
+classes_past_the_second_page_get_a_third(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder *builder = test_builder(&test_layouts[0], &allocator);
+	assert_non_null(builder);
+	imago_oop object = imago_builder_class(builder, IMAGO_KERNEL_OBJECT);
+	imago_oop cls = 0;
+	for (int i = 0; i < 600; i++) {
+		cls = imago_builder_new_class(builder, object, "Many", 1, IMAGO_FORMAT_FIXED);
+	}
+	imago_oop instance = imago_builder_new_pointers(builder, cls, 1);
+	imago_heap *heap = test_finish(builder);
+	assert_non_null(heap);
+	imago_object decoded;
+	assert_int_equal(imago_heap_decode_object(heap, instance, &decoded, NULL), IMAGO_OK);
+	assert_true(decoded.class_index >= 2048);
+	pointer_audit audit = pointer_audit_of(heap);
+	assert_true(audit.walked);
+	assert_int_equal(audit.num_dangling + audit.num_classless, 0);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_pointer_hits_an_object),
+	    cmocka_unit_test(the_header_describes_the_heap),
+	    cmocka_unit_test(a_spur_heap_begins_with_the_five_known_objects),
+	    cmocka_unit_test(every_class_stands_in_the_table_at_its_hash),
+	    cmocka_unit_test(metaclasses_mirror_the_classes),
+	    cmocka_unit_test(every_object_is_what_its_class_declares),
+	    cmocka_unit_test(v3_headers_are_as_short_as_they_can_be),
+	    cmocka_unit_test(free_lists_lead_to_every_free_chunk),
+	    cmocka_unit_test(segments_are_joined_by_bridges),
+	    cmocka_unit_test(permanent_space_begins_with_its_dummy_at_the_fixed_address),
+	    cmocka_unit_test(probing_finds_installed_methods),
+	    cmocka_unit_test(method_headers_say_what_was_asked),
+	    cmocka_unit_test(the_same_calls_give_the_same_bytes),
+	    cmocka_unit_test(every_allocation_failure_is_reported),
+	    cmocka_unit_test(a_number_that_is_not_supported_is_refused),
+	    cmocka_unit_test(a_base_that_is_not_aligned_is_refused),
+	    cmocka_unit_test(a_heap_that_passes_the_address_space_is_refused),
+	    cmocka_unit_test(wrong_use_is_a_sticky_error),
+	    cmocka_unit_test(classes_past_the_second_page_get_a_third),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
