@@ -1,0 +1,67 @@
+/* read_composed: any bytes, taken as a bundle of the files of an image folder, are refused with a
+ * place and a documented status, or read; what is read and written is a folder that reads as the
+ * same heap and is written the same again. Nothing leaks, memory stays within 4 * size + 1 MiB, and
+ * a failing allocation is reported. */
+#include <string.h>
+
+#include "fuzz_image.h"
+#include "fuzz_input.h"
+#include "fuzz_target.h"
+#include "imago/composed_image.h"
+#include "imago/folder.h"
+
+/* composed_image.h, folder.h */
+static const fuzz_statuses documented =
+    1u << IMAGO_EMAGIC | 1u << IMAGO_EVERSION | 1u << IMAGO_ETRUNCATED | 1u << IMAGO_ERANGE |
+    1u << IMAGO_EALIGN | 1u << IMAGO_ESTRUCTURE | 1u << IMAGO_ELIMIT | 1u << IMAGO_ENOMEM;
+
+static imago_status
+read_bundle(imago_heap **out, const uint8_t *bytes, uint64_t size, imago_allocator *allocator,
+            imago_error *error)
+{
+	imago_folder folder;
+	imago_folder_init(&folder, allocator);
+	imago_status status = imago_folder_unpack(&folder, bytes, size, error);
+	if (status == IMAGO_OK) {
+		status = imago_composed_read(out, &folder, allocator, error);
+	}
+	/* The heap borrows the bundle's bytes, not the folder's table. */
+	imago_folder_release(&folder);
+	return status;
+}
+
+static void
+expect_same_again(const uint8_t *data, size_t size)
+{
+	imago_allocator allocator;
+	imago_error error;
+	imago_heap *heap;
+	imago_heap *again = NULL;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	if (read_bundle(&heap, data, size, &allocator, &error) != IMAGO_OK) {
+		return;
+	}
+	fuzz_output first;
+	fuzz_output second;
+	fuzz_output_write(&first, heap, IMAGO_FORMAT_COMPOSED);
+	FUZZ_ASSERT(read_bundle(&again, first.writer.bytes, first.writer.size, &allocator, &error) ==
+	            IMAGO_OK);
+	FUZZ_ASSERT(again->num_segments == heap->num_segments);
+	FUZZ_ASSERT(imago_heap_object_bytes(again) == imago_heap_object_bytes(heap));
+	fuzz_output_write(&second, again, IMAGO_FORMAT_COMPOSED);
+	FUZZ_ASSERT(first.writer.size == second.writer.size);
+	FUZZ_ASSERT(memcmp(first.writer.bytes, second.writer.bytes, first.writer.size) == 0);
+	imago_heap_destroy(again);
+	imago_heap_destroy(heap);
+	fuzz_output_release(&second);
+	fuzz_output_release(&first);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_input input = fuzz_input_of(data, size);
+	fuzz_expect_sound_reader(read_bundle, data, size, documented, fuzz_choose(&input, 256));
+	expect_same_again(data, size);
+	return 0;
+}
