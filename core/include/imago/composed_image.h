@@ -19,8 +19,13 @@ IMAGO_API imago_status imago_composed_read(imago_heap **out, const imago_folder 
                                            imago_allocator *allocator,
                                            imago_error *error) IMAGO_NODISCARD;
 
-/* Makes the files of a Spur heap in a folder that was just initialised. Bridges are written in
- * memory style whatever the heap's own. */
+/* Makes the files of a Spur heap in a folder that was just initialised; release it in every case.
+ * Bridges are written in memory style whatever the heap's own, segments without objects are left
+ * out, and what describes the folder is taken from what is written: dataSize, hdrOldSpaceSize,
+ * oldBaseAddr, firstSegSize. Not stored: savedWindowSize, and the wrapping of a single file.
+ * IMAGO_EUNSUPPORTED (V3, a heap without objects, old space that reaches into permanent space's
+ * addresses, a number that a signed word cannot hold: what names it), IMAGO_EVERSION,
+ * IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_composed_write(const imago_heap *heap, imago_folder *folder,
                                             imago_error *error) IMAGO_NODISCARD;
 

@@ -56,7 +56,9 @@ IMAGO_API imago_status imago_image_check(const imago_image *image, imago_check_s
 /* Row index of all rule tables, core first; NULL past the end. */
 IMAGO_API const imago_rule *imago_rule_at(size_t index);
 
-/* Writes the file of a heap into memory, in the given format: a bundle for composed. */
+/* Writes the file of a heap into memory, in the given format: a bundle for composed. Bridges are
+ * written in the style of the format; a heap with bridges in memory style gets the sums of a single
+ * file's header (dataSize, oldBaseAddr, firstSegSize) from its segments. */
 IMAGO_API imago_status imago_image_write(const imago_heap *heap, imago_format_id format,
                                          imago_writer *writer, imago_error *error) IMAGO_NODISCARD;
 

@@ -1,0 +1,160 @@
+/* image.c: any image, whatever its format. Knows no format by name but for what a path is: a folder
+ * is composed (composed.md §1). */
+#include "imago/image.h"
+
+#include "format.h"
+#include "imago/composed_image.h"
+#include "imago/file.h"
+#include "imago/save.h"
+
+static void
+start(imago_image *image, imago_allocator *allocator, imago_error *error)
+{
+	*image = (imago_image){.allocator = allocator};
+	imago_folder_init(&image->folder, allocator);
+	imago_error_set_part(error, "");
+}
+
+static imago_status
+read_bytes(imago_image *image, const uint8_t *bytes, uint64_t size, imago_error *error)
+{
+	imago_status status = imago_format_probe(&image->format, bytes, size, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	image->size = size;
+	return imago_format_at(image->format)->read(image, bytes, size, error);
+}
+
+imago_status
+imago_image_read(imago_image *image, const uint8_t *bytes, uint64_t size,
+                 imago_allocator *allocator, imago_error *error)
+{
+	start(image, allocator, error);
+	return read_bytes(image, bytes, size, error);
+}
+
+static imago_status
+open_folder(imago_image *image, const char *path, imago_error *error)
+{
+	image->format = IMAGO_FORMAT_COMPOSED;
+	imago_status status = imago_folder_read(&image->folder, path, error);
+	for (size_t i = 0; i < image->folder.num_files; i++) {
+		image->size += image->folder.files[i].size; /* each fits memory, and so does their sum */
+	}
+	if (status == IMAGO_OK) {
+		status = imago_composed_read(&image->heap, &image->folder, image->allocator, error);
+	}
+	return status;
+}
+
+static imago_status
+open_file(imago_image *image, const char *path, imago_error *error)
+{
+	uint64_t size;
+	imago_status status = imago_file_read(path, image->allocator, &image->bytes, &size, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	image->size = size; /* close releases that many */
+	return read_bytes(image, image->bytes, size, error);
+}
+
+imago_status
+imago_image_open(imago_image *image, const char *path, imago_allocator *allocator,
+                 imago_error *error)
+{
+	start(image, allocator, error);
+	return imago_path_kind_of(path) == IMAGO_PATH_FOLDER ? open_folder(image, path, error)
+	                                                     : open_file(image, path, error);
+}
+
+void
+imago_image_close(imago_image *image)
+{
+	imago_heap_destroy(image->heap);
+	imago_folder_release(&image->folder);
+	imago_release(image->allocator, image->bytes, image->size);
+	*image = (imago_image){.allocator = image->allocator};
+	imago_folder_init(&image->folder, image->allocator);
+}
+
+imago_status
+imago_image_check(const imago_image *image, imago_check_sink *sink, imago_allocator *allocator,
+                  imago_error *error)
+{
+	const imago_format *format = imago_format_at(image->format);
+	if (image->heap == NULL || format == NULL) {
+		return imago_fail(error, IMAGO_EUSAGE, "an image that was not read", IMAGO_NO_OFFSET, 0, 0);
+	}
+	imago_error_set_part(error, "");
+	/* Names of a format's rules may be given for an image of any format. */
+	sink->format_rules = imago_composed_rules(&sink->num_format_rules);
+	imago_status status = imago_check(image->heap, sink, allocator, error);
+	if (status == IMAGO_OK && format->check != NULL && !sink->stopped) {
+		status = format->check(image, sink, error);
+	}
+	return status;
+}
+
+imago_status
+imago_image_write(const imago_heap *heap, imago_format_id format, imago_writer *writer,
+                  imago_error *error)
+{
+	const imago_format *row = imago_format_at(format);
+	if (row == NULL) {
+		return imago_fail(error, IMAGO_EUSAGE, "format", IMAGO_NO_OFFSET, (uint64_t)format, 0);
+	}
+	if (writer->status != IMAGO_OK) {
+		return writer->status;
+	}
+	imago_error *writers_own = writer->error;
+	if (error != NULL) { /* one error tells of both */
+		writer->error = error;
+		imago_error_set_part(error, "");
+	}
+	writer->status = row->write(heap, writer, writer->error);
+	writer->error = writers_own;
+	return writer->status;
+}
+
+static imago_status
+save_as_folder(const imago_heap *heap, const char *path, imago_allocator *allocator,
+               imago_error *error)
+{
+	imago_folder folder;
+	imago_folder_init(&folder, allocator);
+	imago_status status = imago_composed_write(heap, &folder, error);
+	if (status == IMAGO_OK) {
+		status = imago_save_folder(path, &folder, error);
+	}
+	imago_folder_release(&folder);
+	return status;
+}
+
+static imago_status
+save_as_file(const imago_heap *heap, imago_format_id format, const char *path,
+             imago_allocator *allocator, imago_error *error)
+{
+	imago_writer writer;
+	imago_writer_init(&writer, allocator, heap->layout, error);
+	imago_writer_reserve(&writer, imago_heap_data_size(heap));
+	imago_status status = writer.status;
+	if (status == IMAGO_OK) {
+		status = imago_image_write(heap, format, &writer, error);
+	}
+	if (status == IMAGO_OK) {
+		status = imago_save_file(path, writer.bytes, writer.size, error);
+	}
+	imago_writer_release(&writer);
+	return status;
+}
+
+imago_status
+imago_image_save(const imago_heap *heap, imago_format_id format, const char *path,
+                 imago_allocator *allocator, imago_error *error)
+{
+	imago_error_set_part(error, "");
+	return format == IMAGO_FORMAT_COMPOSED ? save_as_folder(heap, path, allocator, error)
+	                                       : save_as_file(heap, format, path, allocator, error);
+}

@@ -1,0 +1,232 @@
+/* ston.c: reading and writing the STON subset. One function per line of the grammar (ston.h). */
+#include "ston.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct parser {
+	const uint8_t *text;
+	uint64_t size;
+	uint64_t position;
+	imago_error *error;
+} parser;
+
+/* Fails at the current character, or at the end of the text. */
+static imago_status
+fail_here(const parser *at, const char *expected)
+{
+	if (at->position == at->size) {
+		return imago_fail(at->error, IMAGO_ETRUNCATED, expected, at->position, 0, 0);
+	}
+	return imago_fail(at->error, IMAGO_ESTRUCTURE, expected, at->position, at->text[at->position],
+	                  0);
+}
+
+static bool
+next_is(const parser *at, char character)
+{
+	return at->position < at->size && at->text[at->position] == (uint8_t)character;
+}
+
+static void
+skip_space(parser *at)
+{
+	while (next_is(at, ' ') || next_is(at, '\t') || next_is(at, '\n') || next_is(at, '\r')) {
+		at->position++;
+	}
+}
+
+static bool
+is_digit(uint8_t byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+static bool
+is_name_character(uint8_t byte)
+{
+	return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+	       byte == '_';
+}
+
+static imago_status
+take_character(parser *at, char character, const char *expected)
+{
+	skip_space(at);
+	if (!next_is(at, character)) {
+		return fail_here(at, expected);
+	}
+	at->position++;
+	return IMAGO_OK;
+}
+
+static imago_status
+take_name(parser *at, const uint8_t **name, size_t *length, const char *what)
+{
+	uint64_t start = at->position;
+	while (at->position < at->size && is_name_character(at->text[at->position])) {
+		if (at->position - start == IMAGO_STON_MAX_NAME) {
+			return imago_fail(at->error, IMAGO_ERANGE, what, start, IMAGO_STON_MAX_NAME + 1,
+			                  IMAGO_STON_MAX_NAME);
+		}
+		at->position++;
+	}
+	if (at->position == start) {
+		return fail_here(at, what);
+	}
+	*name = at->text + start;
+	*length = (size_t)(at->position - start);
+	return IMAGO_OK;
+}
+
+static imago_status
+take_number(parser *at, imago_ston_field *field)
+{
+	skip_space(at);
+	field->offset = at->position;
+	field->negative = next_is(at, '-');
+	if (field->negative) {
+		at->position++;
+	}
+	if (at->position == at->size || !is_digit(at->text[at->position])) {
+		return fail_here(at, "number");
+	}
+	uint64_t limit = field->negative ? UINT64_C(1) << 63 : UINT64_MAX;
+	uint64_t magnitude = 0;
+	while (at->position < at->size && is_digit(at->text[at->position])) {
+		uint64_t digit = at->text[at->position] - (uint64_t)'0';
+		if (magnitude > (limit - digit) / 10) {
+			return imago_fail(at->error, IMAGO_ERANGE, "number", field->offset, magnitude, limit);
+		}
+		magnitude = magnitude * 10 + digit;
+		at->position++;
+	}
+	field->magnitude = magnitude;
+	return IMAGO_OK;
+}
+
+/* True when an earlier field has the name of this one. */
+static bool
+is_duplicate(const imago_ston *record, const imago_ston_field *field)
+{
+	for (size_t i = 0; i < record->num_fields; i++) {
+		const imago_ston_field *other = &record->fields[i];
+		if (other->name_length == field->name_length &&
+		    memcmp(other->name, field->name, field->name_length) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static imago_status
+take_field(parser *at, imago_ston *record)
+{
+	imago_ston_field field;
+	skip_space(at);
+	field.name_offset = at->position;
+	imago_status status = take_character(at, '#', "'#' before a field name");
+	if (status == IMAGO_OK) {
+		status = take_name(at, &field.name, &field.name_length, "field name");
+	}
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	if (is_duplicate(record, &field)) {
+		return imago_fail(at->error, IMAGO_ESTRUCTURE, "duplicate field", field.name_offset, 0, 0);
+	}
+	if (record->num_fields == IMAGO_STON_MAX_FIELDS) {
+		return imago_fail(at->error, IMAGO_ELIMIT, "number of fields", field.name_offset,
+		                  IMAGO_STON_MAX_FIELDS + 1, IMAGO_STON_MAX_FIELDS);
+	}
+	status = take_character(at, ':', "':' after a field name");
+	if (status == IMAGO_OK) {
+		status = take_number(at, &field);
+	}
+	if (status == IMAGO_OK) {
+		record->fields[record->num_fields++] = field;
+	}
+	return status;
+}
+
+static imago_status
+take_fields(parser *at, imago_ston *record)
+{
+	skip_space(at);
+	if (next_is(at, '}')) {
+		return IMAGO_OK;
+	}
+	for (;;) { /* every turn takes a field, and the text is bounded */
+		imago_status status = take_field(at, record);
+		if (status != IMAGO_OK) {
+			return status;
+		}
+		skip_space(at);
+		if (!next_is(at, ',')) {
+			return IMAGO_OK;
+		}
+		at->position++;
+	}
+}
+
+imago_status
+imago_ston_parse(imago_ston *out, const uint8_t *text, uint64_t size, imago_error *error)
+{
+	parser at = {.text = text, .size = size, .error = error};
+	out->num_fields = 0;
+	skip_space(&at);
+	imago_status status = take_name(&at, &out->name, &out->name_length, "structure name");
+	if (status == IMAGO_OK) {
+		status = take_character(&at, '{', "'{' after the structure name");
+	}
+	if (status == IMAGO_OK) {
+		status = take_fields(&at, out);
+	}
+	if (status == IMAGO_OK) {
+		status = take_character(&at, '}', "',' or '}' after a field");
+	}
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	skip_space(&at);
+	if (at.position != size) {
+		return fail_here(&at, "end of the text after '}'");
+	}
+	return IMAGO_OK;
+}
+
+bool
+imago_ston_field_is_named(const imago_ston_field *field, const char *name)
+{
+	return strlen(name) == field->name_length && memcmp(name, field->name, field->name_length) == 0;
+}
+
+bool
+imago_ston_is_named(const imago_ston *record, const char *name)
+{
+	return strlen(name) == record->name_length &&
+	       memcmp(name, record->name, record->name_length) == 0;
+}
+
+const imago_ston_field *
+imago_ston_find(const imago_ston *record, const char *name)
+{
+	for (size_t i = 0; i < record->num_fields; i++) {
+		if (imago_ston_field_is_named(&record->fields[i], name)) {
+			return &record->fields[i];
+		}
+	}
+	return NULL;
+}
+
+void
+imago_ston_write(imago_writer *writer, const char *name, const imago_ston_number *fields,
+                 size_t num_fields)
+{
+	imago_write_format(writer, "%s {\n", name);
+	for (size_t i = 0; i < num_fields; i++) {
+		imago_write_format(writer, "\t#%s : %" PRId64 "%s\n", fields[i].name, fields[i].value,
+		                   i + 1 < num_fields ? "," : "");
+	}
+	imago_write_format(writer, "}");
+}
