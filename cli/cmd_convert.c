@@ -1,0 +1,184 @@
+/* cmd_convert.c: the same objects in another format, byte order, word size, base or segmenting. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "files.h"
+#include "imago/rebuild.h"
+#include "output.h"
+#include "progress.h"
+
+enum { OPTION_TO, OPTION_BYTE_ORDER, OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP };
+
+/* The words of --to, in the order of its table row. */
+enum target { TARGET_SPUR32, TARGET_SPUR64, TARGET_COMPOSED, TARGET_V3 };
+
+static const option_spec convert_options[] = {
+    [OPTION_TO] = {"to", "spur32|spur64|composed|v3", "format of OUT\n(default: that of IN)",
+                   OPTION_CHOICE, 0, 0},
+    [OPTION_BYTE_ORDER] = {"byte-order", "little|big", "byte order of OUT (default: that of IN)",
+                           OPTION_CHOICE, 0, 0},
+    [OPTION_BASE] = {"base", "ADDR", "address of the first byte of the heap", OPTION_NUMBER, 0, 0},
+    [OPTION_SEGMENTS] = {"segments", "N", "cut the heap into N segments (default: as in IN)",
+                         OPTION_NUMBER, 1, 65536},
+    [OPTION_GAP] = {"gap", "BYTES", "leave so much room between the addresses of segments",
+                    OPTION_SIZE, 0, 0},
+};
+
+static void
+tell_count(uint64_t count, const char *what)
+{
+	if (count > 0) {
+		complain("convert: %" PRIu64 " %s", count, what);
+	}
+}
+
+/* Says what the way back would not restore. */
+static void
+tell_report(const imago_rebuild_report *report)
+{
+	tell_count(report->num_free_dropped, "free chunk(s) dropped");
+	tell_count(report->num_forwarders_followed, "forwarder(s) followed and dropped");
+	tell_count(report->num_integers_unboxed, "large integer(s) made immediate");
+	tell_count(report->num_integers_boxed, "immediate integer(s) made large integers");
+	tell_count(report->num_floats_unboxed, "float(s) made immediate");
+	tell_count(report->num_floats_boxed, "immediate float(s) made objects");
+	if (report->float_order_normalised) {
+		complain("convert: floats had their words in an order that is unusual for the byte order; "
+		         "they have the usual one now (headerFlags bit 1)");
+	}
+}
+
+/* Says which bytes around the heap the result does not have. */
+static void
+tell_wrapping(const imago_image *in, const imago_heap *out, imago_format_id format)
+{
+	static const imago_wrapping none = {0};
+	const imago_wrapping *had = &in->heap->wrapping;
+	const imago_wrapping *has = format == IMAGO_FORMAT_COMPOSED ? &none : &out->wrapping;
+	tell_count(had->prefix_size - has->prefix_size, "byte(s) before the header dropped");
+	tell_count(had->trailing_size - has->trailing_size, "byte(s) behind the last segment dropped");
+}
+
+/* The format of the result, or a message and false. */
+static bool
+choose_format(const command_line *line, const imago_image *in, imago_format_id *format,
+              uint8_t *word_bytes)
+{
+	const option_value *to = &line->values[OPTION_TO];
+	*format = in->format;
+	*word_bytes = in->heap->layout.word_bytes;
+	if (!to->given) {
+		return true;
+	}
+	enum target target = (enum target)to->number;
+	if ((target == TARGET_V3) != (in->format == IMAGO_FORMAT_V3)) {
+		complain("%s: %s images cannot be made from %s ones: their objects differ in kind",
+		         line->names[0], target == TARGET_V3 ? "v3" : "Spur",
+		         target == TARGET_V3 ? "Spur" : "v3");
+		return false;
+	}
+	switch (target) {
+	case TARGET_V3:
+		break;
+	case TARGET_COMPOSED:
+		*format = IMAGO_FORMAT_COMPOSED;
+		break;
+	default:
+		*format = IMAGO_FORMAT_SPUR;
+		*word_bytes = target == TARGET_SPUR64 ? 8 : 4;
+		break;
+	}
+	return true;
+}
+
+static imago_rebuild_options
+rebuild_options(const command_line *line, const imago_heap *heap, uint8_t word_bytes)
+{
+	const option_value *values = line->values;
+	imago_rebuild_options options = {
+	    .layout = {word_bytes, heap->layout.byte_order},
+	    .set_base = values[OPTION_BASE].given,
+	    .base = values[OPTION_BASE].number,
+	    .num_segments = (uint32_t)values[OPTION_SEGMENTS].number,
+	    .gap = values[OPTION_GAP].number,
+	};
+	if (values[OPTION_BYTE_ORDER].given) {
+		options.layout.byte_order =
+		    values[OPTION_BYTE_ORDER].number == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
+	}
+	return options;
+}
+
+static exit_status
+convert_image(const command_line *line, const imago_image *in)
+{
+	imago_format_id format;
+	uint8_t word_bytes;
+	if (!choose_format(line, in, &format, &word_bytes)) {
+		return EXIT_IMAGE;
+	}
+	imago_rebuild_options options = rebuild_options(line, in->heap, word_bytes);
+	imago_rebuild_report report = {0};
+	imago_heap *out = NULL;
+	imago_error error = {0};
+	progress step;
+	progress_begin(&step, "converting", line->names[0]);
+	imago_status status = imago_rebuild(&out, in->heap, &options, line->allocator, &report, &error);
+	progress_end(&step);
+	exit_status result = EXIT_DONE;
+	if (status != IMAGO_OK) {
+		result = complain_of_error(line->names[0], &error);
+		if (status == IMAGO_EUNSUPPORTED && error.offset != IMAGO_NO_OFFSET) {
+			complain("convert: 'imago dump %s 0x%" PRIx64 "' shows the object", line->names[0],
+			         error.found);
+		}
+	} else {
+		result = save_image(out, format, line->names[1], line->allocator);
+	}
+	if (result == EXIT_DONE) {
+		tell_report(&report);
+		tell_wrapping(in, out, format);
+	}
+	imago_heap_destroy(out);
+	return result;
+}
+
+static exit_status
+run_convert(const command_line *line)
+{
+	if (line->values[OPTION_GAP].given && !line->values[OPTION_SEGMENTS].given) {
+		complain("convert: --gap needs --segments");
+		return EXIT_TROUBLE;
+	}
+	imago_image in;
+	imago_error error;
+	exit_status result = open_image(&in, line->names[0], line->allocator, &error);
+	if (result == EXIT_DONE) {
+		result = convert_image(line, &in);
+	}
+	imago_image_close(&in);
+	return result;
+}
+
+const struct command convert_command = {
+    .name = "convert",
+    .arguments = "IN OUT",
+    .summary = "change format, byte order, word size, base or segments",
+    .description =
+        "Writes the image IN as OUT, atomically: OUT is whole or untouched; it may be IN itself.\n"
+        "Any mix of the options is allowed. With the word size unchanged every object stays, so\n"
+        "that the way back gives the same bytes; across word sizes the objects are laid out anew,\n"
+        "and what does not fit is refused, naming the object. Standard error tells what was\n"
+        "dropped or normalised. --to composed makes a folder, or one file when OUT ends in\n"
+        "\".bundle\". v3 images are made from v3 images only.",
+    .examples = "  imago convert le.image be.image --byte-order big\n"
+                "  imago convert --to spur64 old32.image new64.image\n"
+                "  imago convert --to composed classic.image folder.image\n"
+                "  imago convert in.image out.image --base 0x10000000000 --segments 3 --gap 64K",
+    .options = convert_options,
+    .num_options = sizeof convert_options / sizeof convert_options[0],
+    .min_names = 2,
+    .max_names = 2,
+    .run = run_convert,
+};

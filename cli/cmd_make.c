@@ -1,0 +1,132 @@
+/* cmd_make.c: synthetic images. */
+#include <stdio.h>
+
+#include "command.h"
+#include "files.h"
+#include "imago/synthetic.h"
+#include "output.h"
+#include "progress.h"
+
+enum {
+	OPTION_LAYOUT,
+	OPTION_OBJECTS,
+	OPTION_BYTES,
+	OPTION_SEGMENTS,
+	OPTION_GAP,
+	OPTION_SEED,
+	OPTION_COMPOSED,
+	OPTION_PERM_OBJECTS,
+	DEFAULT_OBJECTS = 10000,
+};
+
+static const option_spec make_options[] = {
+    [OPTION_LAYOUT] = {"layout", "spur32|spur64|spur32be|spur64be|v3|v3be",
+                       "object model, word size and byte order (default spur64)", OPTION_CHOICE, 0,
+                       0},
+    [OPTION_OBJECTS] = {"objects", "N", "make about N objects (default 10000; K, M, G)",
+                        OPTION_SIZE, 1, 0},
+    [OPTION_BYTES] = {"bytes", "N", "fill about N bytes instead (K, M, G)", OPTION_SIZE, 1, 0},
+    [OPTION_SEGMENTS] = {"segments", "N", "cut the heap into N segments (Spur)", OPTION_NUMBER, 1,
+                         65536},
+    [OPTION_GAP] = {"gap", "BYTES", "leave so much room between the addresses of segments",
+                    OPTION_SIZE, 0, 0},
+    [OPTION_SEED] = {"seed", "N", "another image for another seed (default 0)", OPTION_NUMBER, 0,
+                     0},
+    [OPTION_COMPOSED] = {"composed", NULL, "make an image folder", OPTION_FLAG, 0, 0},
+    [OPTION_PERM_OBJECTS] = {"perm-objects", "N",
+                             "put N objects into permanent space (with --composed)", OPTION_SIZE, 0,
+                             0},
+};
+
+/* By the words of --layout. */
+static const struct {
+	uint32_t image_format;
+	imago_byte_order byte_order;
+	imago_format_id format;
+} layouts[] = {
+    {6521, IMAGO_LITTLE_ENDIAN, IMAGO_FORMAT_SPUR}, {68021, IMAGO_LITTLE_ENDIAN, IMAGO_FORMAT_SPUR},
+    {6521, IMAGO_BIG_ENDIAN, IMAGO_FORMAT_SPUR},    {68021, IMAGO_BIG_ENDIAN, IMAGO_FORMAT_SPUR},
+    {6505, IMAGO_LITTLE_ENDIAN, IMAGO_FORMAT_V3},   {6505, IMAGO_BIG_ENDIAN, IMAGO_FORMAT_V3},
+};
+
+enum { LAYOUT_SPUR64 = 1 };
+
+/* Combinations that make no image. */
+static const char *
+contradiction(const option_value *values, imago_format_id format)
+{
+	if (values[OPTION_OBJECTS].given && values[OPTION_BYTES].given) {
+		return "--objects and --bytes exclude each other";
+	}
+	if (values[OPTION_PERM_OBJECTS].given && !values[OPTION_COMPOSED].given) {
+		return "--perm-objects needs --composed: a single file has no permanent space";
+	}
+	if (values[OPTION_GAP].given && !values[OPTION_SEGMENTS].given) {
+		return "--gap needs --segments";
+	}
+	if (format == IMAGO_FORMAT_V3 &&
+	    (values[OPTION_COMPOSED].given || values[OPTION_SEGMENTS].number > 1)) {
+		return "v3 images have one segment and no composed form";
+	}
+	return NULL;
+}
+
+static exit_status
+run_make(const command_line *line)
+{
+	const option_value *values = line->values;
+	size_t layout = values[OPTION_LAYOUT].given ? values[OPTION_LAYOUT].number : LAYOUT_SPUR64;
+	const char *problem = contradiction(values, layouts[layout].format);
+	if (problem != NULL) {
+		complain("make: %s", problem);
+		return EXIT_TROUBLE;
+	}
+	imago_synthetic_options options = {
+	    .image_format = layouts[layout].image_format,
+	    .byte_order = layouts[layout].byte_order,
+	    .num_objects = values[OPTION_OBJECTS].number,
+	    .num_bytes = values[OPTION_BYTES].number,
+	    .num_segments = (uint32_t)values[OPTION_SEGMENTS].number,
+	    .gap = values[OPTION_GAP].number,
+	    .perm_objects = values[OPTION_PERM_OBJECTS].number,
+	    .seed = values[OPTION_SEED].number,
+	};
+	if (options.num_objects == 0 && options.num_bytes == 0) {
+		options.num_objects = DEFAULT_OBJECTS;
+	}
+	imago_heap *heap = NULL;
+	imago_error error = {0};
+	progress step;
+	progress_begin(&step, "making", line->names[0]);
+	imago_status status = imago_synthetic_make(&heap, &options, line->allocator, &error);
+	progress_end(&step);
+	exit_status result;
+	if (status != IMAGO_OK) {
+		result = complain_of_error(line->names[0], &error);
+	} else {
+		result = save_image(
+		    heap, values[OPTION_COMPOSED].given ? IMAGO_FORMAT_COMPOSED : layouts[layout].format,
+		    line->names[0], line->allocator);
+	}
+	imago_heap_destroy(heap);
+	return result;
+}
+
+const struct command make_command = {
+    .name = "make",
+    .arguments = "OUT",
+    .summary = "make a synthetic image",
+    .description =
+        "Makes a valid image whose objects' sizes, formats and pointer distances follow the mix\n"
+        "of real images. The same options give the same bytes, on every machine. It does not run:\n"
+        "it is for tests and benchmarks. With --composed, OUT is a folder, or one file when it\n"
+        "ends in \".bundle\".",
+    .examples = "  imago make small.image --layout v3be --objects 500\n"
+                "  imago make big.image --bytes 1G --seed 7\n"
+                "  imago make folder.image --composed --segments 3 --gap 64K --perm-objects 100",
+    .options = make_options,
+    .num_options = sizeof make_options / sizeof make_options[0],
+    .min_names = 1,
+    .max_names = 1,
+    .run = run_make,
+};

@@ -1,0 +1,68 @@
+/* files.c: opening and saving. */
+#include "files.h"
+
+#include <string.h>
+
+#include "imago/file.h"
+#include "imago/save.h"
+#include "output.h"
+#include "progress.h"
+
+exit_status
+open_image(imago_image *image, const char *path, imago_allocator *allocator, imago_error *error)
+{
+	memset(image, 0, sizeof *image);
+	image->allocator = allocator;
+	imago_folder_init(&image->folder, allocator);
+	memset(error, 0, sizeof *error);
+	if (imago_path_kind_of(path) == IMAGO_PATH_OTHER) {
+		imago_fail(error, IMAGO_EUSAGE, "neither a file nor a folder", IMAGO_NO_OFFSET, 0, 0);
+		complain("%s: %s", path, error->what);
+		return EXIT_TROUBLE;
+	}
+	progress step;
+	progress_begin(&step, "reading", path);
+	imago_status status = imago_image_open(image, path, allocator, error);
+	progress_end(&step);
+	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, error);
+}
+
+static bool
+ends_in_bundle(const char *path)
+{
+	static const char ending[] = ".bundle";
+	size_t length = strlen(path);
+	size_t ending_length = sizeof ending - 1;
+	return length > ending_length && strcmp(path + length - ending_length, ending) == 0;
+}
+
+static imago_status
+save_bundle(const imago_heap *heap, const char *path, imago_allocator *allocator,
+            imago_error *error)
+{
+	imago_writer writer;
+	imago_writer_init(&writer, allocator, heap->layout, error);
+	imago_status status = imago_image_write(heap, IMAGO_FORMAT_COMPOSED, &writer, error);
+	if (status == IMAGO_OK) {
+		status = imago_save_file(path, writer.bytes, writer.size, error);
+	}
+	imago_writer_release(&writer);
+	return status;
+}
+
+exit_status
+save_image(const imago_heap *heap, imago_format_id format, const char *path,
+           imago_allocator *allocator)
+{
+	imago_error error = {0};
+	imago_status status;
+	progress step;
+	progress_begin(&step, "saving", path);
+	if (format == IMAGO_FORMAT_COMPOSED && ends_in_bundle(path)) {
+		status = save_bundle(heap, path, allocator, &error);
+	} else {
+		status = imago_image_save(heap, format, path, allocator, &error);
+	}
+	progress_end(&step);
+	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, &error);
+}

@@ -1,0 +1,18 @@
+/* files.h: images from and to the file system, with messages and exit statuses. */
+#ifndef IMAGO_CLI_FILES_H
+#define IMAGO_CLI_FILES_H
+
+#include "command.h"
+#include "imago/image.h"
+
+/* Opens an image, or prints why not: EXIT_TROUBLE for a file that cannot be opened, EXIT_IMAGE for
+ * one that is no image. *error is filled then. Close with imago_image_close in every case. */
+exit_status open_image(imago_image *image, const char *path, imago_allocator *allocator,
+                       imago_error *error);
+
+/* Saves a heap atomically, or prints why not. A composed image becomes a folder, or one file when
+ * the path ends in ".bundle". */
+exit_status save_image(const imago_heap *heap, imago_format_id format, const char *path,
+                       imago_allocator *allocator);
+
+#endif
