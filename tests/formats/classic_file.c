@@ -225,7 +225,7 @@ assert_round_trip(const classic_format *format, const uint8_t *bytes, uint64_t s
 	imago_writer_init(&writer, &allocator, heap->layout, &error);
 	assert_ok(format->write(heap, &writer), &error);
 	assert_int_equal(writer.size, size);
-	assert_memory_equal(writer.bytes, bytes, size);
+	assert_memory_equal(writer.bytes, bytes, (size_t)size);
 	imago_writer_release(&writer);
 	imago_heap_destroy(heap);
 	assert_no_leak(&allocator);

@@ -299,7 +299,7 @@ a_header_without_a_tail_is_filled_up_with_zeros(void **state)
 	assert_int_equal(imago_spur_write(reading.heap, &writer), IMAGO_OK);
 	memset(file.bytes + 56 + 3, 0, 5);
 	assert_int_equal(writer.size, file.size);
-	assert_memory_equal(writer.bytes, file.bytes, file.size);
+	assert_memory_equal(writer.bytes, file.bytes, (size_t)file.size);
 	imago_writer_release(&writer);
 	classic_close(&reading);
 	classic_file_release(&file);
@@ -321,7 +321,7 @@ the_file_has_the_layout_of_the_heap_whatever_the_writer_is_set_to(void **state)
 		imago_write_u16(&writer, 0);
 		assert_int_equal(imago_spur_write(reading.heap, &writer), IMAGO_OK);
 		assert_int_equal(writer.size, 2 + file.size);
-		assert_memory_equal(writer.bytes + 2, file.bytes, file.size);
+		assert_memory_equal(writer.bytes + 2, file.bytes, (size_t)file.size);
 		assert_true(imago_layout_equal(writer.layout, other));
 		imago_writer_release(&writer);
 		classic_close(&reading);
