@@ -83,8 +83,8 @@ builder_raw_class(imago_builder *builder, uint32_t index, uint32_t num_named, ui
 	return cls;
 }
 
-static imago_oop
-new_dictionary(imago_builder *builder, uint64_t capacity)
+imago_oop
+builder_new_dictionary(imago_builder *builder, size_t segment, uint64_t capacity)
 {
 	builder_shape shape;
 	builder_shape array;
@@ -92,11 +92,10 @@ new_dictionary(imago_builder *builder, uint64_t capacity)
 	    !builder_shape_of(builder, builder->classes[IMAGO_KERNEL_ARRAY], &array)) {
 		return 0;
 	}
-	imago_oop methods =
-	    builder_lay_out(builder, builder->old, &array, IMAGO_FORMAT_INDEXABLE, capacity);
+	imago_oop methods = builder_lay_out(builder, segment, &array, IMAGO_FORMAT_INDEXABLE, capacity);
 	builder_fill(builder, methods, builder->nil);
-	imago_oop dictionary = builder_lay_out(builder, builder->old, &shape, IMAGO_FORMAT_MIXED,
-	                                       DICTIONARY_NAMED + capacity);
+	imago_oop dictionary =
+	    builder_lay_out(builder, segment, &shape, IMAGO_FORMAT_MIXED, DICTIONARY_NAMED + capacity);
 	builder_fill(builder, dictionary, builder->nil);
 	imago_builder_store(builder, dictionary, DICTIONARY_TALLY, builder_small(builder, 0));
 	imago_builder_store(builder, dictionary, DICTIONARY_METHODS, methods);
@@ -105,7 +104,7 @@ new_dictionary(imago_builder *builder, uint64_t capacity)
 
 void
 builder_complete_class(imago_builder *builder, imago_oop cls, imago_oop superclass,
-                       const char *name)
+                       const char *name, uint64_t dictionary_capacity)
 {
 	imago_oop metaclass = builder_class_of(builder, cls);
 	imago_oop above = superclass != builder->nil ? builder_class_of(builder, superclass)
@@ -113,10 +112,10 @@ builder_complete_class(imago_builder *builder, imago_oop cls, imago_oop supercla
 	builder_set_class(builder, metaclass, builder->classes[IMAGO_KERNEL_METACLASS]);
 	imago_builder_store(builder, metaclass, BUILDER_CLASS_SUPERCLASS, above);
 	imago_builder_store(builder, metaclass, BUILDER_CLASS_METHODS,
-	                    new_dictionary(builder, FIRST_DICTIONARY_CAPACITY));
+	                    builder_new_dictionary(builder, builder->old, FIRST_DICTIONARY_CAPACITY));
 	imago_builder_store(builder, cls, BUILDER_CLASS_SUPERCLASS, superclass);
 	imago_builder_store(builder, cls, BUILDER_CLASS_METHODS,
-	                    new_dictionary(builder, FIRST_DICTIONARY_CAPACITY));
+	                    builder_new_dictionary(builder, builder->old, dictionary_capacity));
 	imago_oop symbol =
 	    imago_builder_new_string(builder, builder->classes[IMAGO_KERNEL_BYTE_SYMBOL], name);
 	imago_builder_store(builder, cls, BUILDER_CLASS_NAME, symbol);
@@ -169,7 +168,7 @@ imago_builder_new_class(imago_builder *builder, imago_oop superclass, const char
 		return 0;
 	}
 	imago_oop cls = builder_raw_class(builder, 0, total_named, format, 0);
-	builder_complete_class(builder, cls, superclass, name);
+	builder_complete_class(builder, cls, superclass, name, FIRST_DICTIONARY_CAPACITY);
 	return builder_ok(builder) ? cls : 0;
 }
 
@@ -189,9 +188,9 @@ probe(imago_builder *builder, imago_oop dictionary, uint64_t capacity, uint32_t 
 	return index;
 }
 
-/* Adds or replaces. The dictionary must have a nil slot. */
-static void
-put(imago_builder *builder, imago_oop dictionary, imago_oop selector, imago_oop method)
+void
+builder_put_method(imago_builder *builder, imago_oop dictionary, imago_oop selector,
+                   imago_oop method)
 {
 	builder_object found;
 	builder_object key;
@@ -215,12 +214,12 @@ put(imago_builder *builder, imago_oop dictionary, imago_oop selector, imago_oop 
 static imago_oop
 grow(imago_builder *builder, imago_oop old, uint64_t capacity)
 {
-	imago_oop grown = new_dictionary(builder, 2 * capacity);
+	imago_oop grown = builder_new_dictionary(builder, builder->old, 2 * capacity);
 	imago_oop methods = imago_builder_fetch(builder, old, DICTIONARY_METHODS);
 	for (uint64_t i = 0; i < capacity && builder_ok(builder); i++) {
 		imago_oop selector = imago_builder_fetch(builder, old, DICTIONARY_NAMED + i);
 		if (selector != builder->nil) {
-			put(builder, grown, selector, imago_builder_fetch(builder, methods, i));
+			builder_put_method(builder, grown, selector, imago_builder_fetch(builder, methods, i));
 		}
 	}
 	return grown;
@@ -251,5 +250,5 @@ imago_builder_install_method(imago_builder *builder, imago_oop cls, imago_oop se
 		dictionary = grow(builder, dictionary, capacity);
 		imago_builder_store(builder, cls, BUILDER_CLASS_METHODS, dictionary);
 	}
-	put(builder, dictionary, selector, method);
+	builder_put_method(builder, dictionary, selector, method);
 }

@@ -116,7 +116,7 @@ lay_out_v3(imago_builder *builder, size_t segment, const builder_shape *shape, u
 	uint32_t type = size > V3_LARGEST_SHORT_SIZE ? 0 : shape->class_index != 0 ? 3 : 1;
 	uint32_t before = type == 0 ? 8 : type == 1 ? 4 : 0;
 	imago_addr addr = builder_extend(builder, segment, before + size);
-	if (addr == 0 && !builder_ok(builder)) {
+	if (addr == 0) {
 		return 0;
 	}
 	uint8_t *bytes = builder_bytes(builder, addr, before + 4);
@@ -139,6 +139,7 @@ builder_lay_out(imago_builder *builder, size_t segment, const builder_shape *sha
 	if (!builder_ok(builder)) {
 		return 0;
 	}
+	builder->num_objects++;
 	return builder_is_spur(builder) ? lay_out_spur(builder, segment, shape, format, num_slots)
 	                                : lay_out_v3(builder, segment, shape, format, num_slots);
 }

@@ -203,7 +203,9 @@ make_classes(imago_builder *builder)
 		if ((row->models & model) != 0) {
 			imago_oop superclass =
 			    row->superclass == NONE ? builder->nil : builder->classes[row->superclass];
-			builder_complete_class(builder, builder->classes[row->id], superclass, row->name);
+			/* Object gets two methods below: its dictionary need not grow. */
+			builder_complete_class(builder, builder->classes[row->id], superclass, row->name,
+			                       row->id == IMAGO_KERNEL_OBJECT ? 4 : 1);
 		}
 	}
 	builder_set_class(builder, builder->nil, builder->classes[IMAGO_KERNEL_UNDEFINED_OBJECT]);

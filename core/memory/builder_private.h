@@ -42,6 +42,7 @@ struct imago_builder {
 	imago_oop character_table;          /* V3 */
 	imago_oop special_objects;
 	imago_oop classes[IMAGO_NUM_KERNEL_CLASSES];
+	uint64_t num_objects;      /* laid out so far, free chunks and hidden objects included */
 	uint32_t next_class_index; /* Spur */
 	uint32_t hash_seed;
 };
@@ -88,6 +89,9 @@ uint8_t *builder_bytes(const imago_builder *builder, imago_addr addr, uint64_t l
 /* Adds size zero bytes to a segment; the address of the first, or 0 after a failure. */
 imago_addr builder_extend(imago_builder *builder, size_t segment, uint64_t size);
 
+/* Makes room for size bytes more in a segment at once, so that it need not grow in steps. */
+bool builder_reserve(imago_builder *builder, size_t segment, uint64_t size);
+
 /* Starts a segment. */
 void builder_add_segment(imago_builder *builder, imago_addr start, imago_space space);
 
@@ -132,8 +136,15 @@ void builder_fill(imago_builder *builder, imago_oop object, imago_oop value);
 imago_oop builder_raw_class(imago_builder *builder, uint32_t index, uint32_t num_named,
                             uint8_t format, uint32_t compact_index);
 void builder_complete_class(imago_builder *builder, imago_oop cls, imago_oop superclass,
-                            const char *name);
+                            const char *name, uint64_t dictionary_capacity);
 void builder_enter_class(imago_builder *builder, uint32_t index, imago_oop cls);
+
+/* A method dictionary for capacity selectors, a power of two, with its array of values. */
+imago_oop builder_new_dictionary(imago_builder *builder, size_t segment, uint64_t capacity);
+
+/* Adds or replaces an entry of a dictionary that has a nil slot. */
+void builder_put_method(imago_builder *builder, imago_oop dictionary, imago_oop selector,
+                        imago_oop method);
 
 /* builder_free.c */
 void builder_link_free_chunks(imago_builder *builder);

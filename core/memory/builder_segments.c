@@ -91,6 +91,12 @@ reserve(imago_builder *builder, builder_segment *segment, uint64_t size)
 	return true;
 }
 
+bool
+builder_reserve(imago_builder *builder, size_t segment, uint64_t size)
+{
+	return builder_ok(builder) && reserve(builder, &builder->segments[segment], size);
+}
+
 imago_addr
 builder_extend(imago_builder *builder, size_t segment, uint64_t size)
 {
