@@ -59,7 +59,9 @@ typedef struct imago_check_sink {
 	imago_finding_fn *report;
 	void *payload;
 	imago_check_summary summary;
-	bool stopped; /* the callback said so */
+	bool stopped;                   /* the callback said so */
+	const imago_rule *format_rules; /* of the format's own table, whose names options may use */
+	size_t num_format_rules;
 } imago_check_sink;
 
 IMAGO_API void imago_check_sink_init(imago_check_sink *sink, const imago_check_options *options,
@@ -68,7 +70,8 @@ IMAGO_API void imago_check_sink_init(imago_check_sink *sink, const imago_check_o
 /* True when the options let a rule run. */
 IMAGO_API bool imago_check_sink_wants(const imago_check_sink *sink, const imago_rule *rule);
 
-/* Counts a finding and reports it unless filtered or over the cap. */
+/* Counts a finding and reports it, unless the options leave its rule out; over the cap it is only
+ * counted. */
 IMAGO_API void imago_check_sink_add(imago_check_sink *sink, const imago_finding *finding);
 
 /* Checks a heap against the core rules. IMAGO_OK for a thoroughly broken heap, as long as it could

@@ -47,10 +47,11 @@ typedef struct imago_finding {
 	imago_oop oop;    /* the object, or 0 */
 	uint64_t slot;    /* the slot, or IMAGO_NO_SLOT */
 	uint64_t found;
-	uint64_t expected;
+	uint64_t expected; /* or IMAGO_NOTHING_EXPECTED where no one value would do */
 } imago_finding;
 
-#define IMAGO_NO_SLOT UINT64_MAX
+#define IMAGO_NO_SLOT          UINT64_MAX
+#define IMAGO_NOTHING_EXPECTED UINT64_MAX
 
 /* Return false to stop. */
 typedef bool imago_finding_fn(const imago_finding *finding, void *payload);
@@ -59,8 +60,8 @@ IMAGO_API const char *imago_severity_name(imago_severity severity); /* "error" *
 IMAGO_API const char *imago_scope_name(imago_scope scope);          /* "slot" */
 
 /* One line without a newline, in the compilers' shape, at most size bytes with its terminator:
- * "broken.image:0x1a2f8: error: oop.notObjectStart: slot 3 of 0x10a2f0: found 0x10a2fc, expected
- * …". Returns the length the whole line would have. */
+ * "broken.image:0x1a2f8: error: oop.notObjectStart: a pointer leads into the middle of an object:
+ * slot 3 of 0x10a2f0: found 0x10a2fc". Returns the length the whole line would have. */
 IMAGO_API size_t imago_finding_format(const imago_finding *finding, const char *path, char *line,
                                       size_t size);
 
