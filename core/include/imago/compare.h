@@ -1,8 +1,9 @@
 /* compare.h: which objects of two heaps differ.
  *
- * Both graphs are followed in step from their special objects; a pair is reported at its first
- * difference, with the path that led to it. Means the same as the digest (digest.h): equal digests
- * give no difference and the other way round.
+ * Both graphs are followed in step from their special objects; a pair of objects is reported at its
+ * first difference, with the path that led to it. "identity" says that a slot leads to an object
+ * that was met in another place of the other graph. Means the same as the digest (digest.h): equal
+ * digests give no difference and the other way round.
  */
 #ifndef IMAGO_COMPARE_H
 #define IMAGO_COMPARE_H
@@ -17,11 +18,13 @@
 #include "imago/heap.h"
 
 typedef struct imago_difference {
-	imago_oop a, b;         /* the words that differ: objects or immediates */
-	const char *path;       /* "specialObjects[3].slot 1.slot 0", borrowed for the call */
+	imago_oop a, b;         /* the two objects */
+	const char *path;       /* to them: "specialObjects[3].slot 1.class", borrowed for the call */
 	const char *class_name; /* of a, borrowed for the call */
-	const char *what; /* static: "class", "size", "identity hash", "contents", "identity" … */
-	uint64_t index;   /* slot or element that differs, where what is "contents" */
+	const char *what;       /* static: "object model", "class", "format", "size", "identity hash",
+	                         * "immutability", "method header", "contents" or "identity" */
+	uint64_t index; /* with "contents" and "identity": the slot or element that differs … */
+	uint64_t value_a, value_b; /* … and what is there: words of slots, or elements */
 } imago_difference;
 
 /* Return false to stop. */

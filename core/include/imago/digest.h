@@ -3,7 +3,7 @@
  * Equal for images whose object graphs mean the same, whatever the base address, byte order, word
  * size, segmenting and container. The graph is followed from the special objects array; numbers
  * count by value, pcs from the first bytecode, contexts up to their stack pointer. What the hash
- * covers, byte by byte, is written in core/README.md, "The digest".
+ * covers, byte by byte, is written in core/memory/README.md, "The digest".
  */
 #ifndef IMAGO_DIGEST_H
 #define IMAGO_DIGEST_H

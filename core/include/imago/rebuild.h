@@ -1,7 +1,7 @@
 /* rebuild.h: a copy of a heap in another layout: byte order, word size, base, segmenting.
  *
  * With the word size unchanged every chunk is kept, free chunks and hidden objects included, so the
- * way back gives the same bytes. Across word sizes the objects are laid out anew (core/README.md,
+ * way back gives the same bytes. Across word sizes the objects are laid out anew (core/memory/README.md,
  * "Across word sizes"): integers and floats change between immediate and boxed, pcs move with the
  * literals' width, free chunks, forwarders, obj stacks and remembered sets are dropped.
  */

@@ -1,0 +1,407 @@
+/* rebuild_convert.c: the hot loops of a rebuild: Spur chunks into another byte order or to other
+ * addresses, word size unchanged (formats/spur/spur.md §13, §14).
+ *
+ * One always-inline body, instantiated with constant word size and, where speed counts, byte order.
+ * Bodies are multiples of 8 bytes, so every unit is converted by loads and stores of 8: a reversal
+ * of them all for 64-bit units, with the halves exchanged for 32-bit ones, and so on.
+ */
+#include <string.h>
+
+#include "imago/checked.h"
+#include "rebuild_private.h"
+
+enum { HEADER = 8, OVERFLOW = 255 };
+
+/* What the units of a body are. */
+typedef enum unit {
+	UNIT_WORDS, /* of a format that means nothing, too: reversible, and never moved */
+	UNIT_OOPS,
+	UNIT_BYTES,
+	UNIT_16,
+	UNIT_32,
+	UNIT_64,
+	UNIT_METHOD,
+} unit;
+
+#define O UNIT_OOPS
+#define B UNIT_BYTES
+#define M UNIT_METHOD
+#define H UNIT_16
+#define W UNIT_WORDS
+static const uint8_t units_32[32] = {
+    O, O, O, O, O, O, W, W, W, UNIT_64, UNIT_32, W, H, H, W, W,
+    B, B, B, B, W, W, W, W, M, M,       M,       M, W, W, W, W,
+};
+static const uint8_t units_64[32] = {
+    O, O, O, O, O, O, W, W, W, UNIT_64, UNIT_32, UNIT_32, H, H, H, H,
+    B, B, B, B, B, B, B, B, M, M,       M,       M,       M, M, M, M,
+};
+#undef O
+#undef B
+#undef M
+#undef H
+#undef W
+
+/* The piece of an address; false when there is none. */
+static bool
+find_piece(imago_rebuild_mover *mover, imago_addr addr)
+{
+	size_t low = 0;
+	size_t high = mover->num_pieces;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (mover->pieces[middle].start <= addr) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	if (low == 0 || addr - mover->pieces[low - 1].start >= mover->pieces[low - 1].size) {
+		return false;
+	}
+	mover->last = &mover->pieces[low - 1];
+	return true;
+}
+
+bool
+imago_rebuild_move(imago_rebuild_mover *mover, imago_addr addr, imago_addr *moved)
+{
+	if (addr - mover->last->start >= mover->last->size && !find_piece(mover, addr)) {
+		return false;
+	}
+	*moved = addr + mover->last->delta;
+	return true;
+}
+
+uint64_t
+imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool to_free_chunk)
+{
+	imago_object object;
+	imago_status status = to_free_chunk
+	                          ? imago_heap_decode_chunk(mover->source, link, &object, NULL)
+	                          : imago_heap_decode_object(mover->source, link, &object, NULL);
+	if (status != IMAGO_OK || (to_free_chunk && object.kind != IMAGO_OBJECT_FREE)) {
+		return link;
+	}
+	imago_addr moved;
+	return imago_rebuild_move(mover, link, &moved) ? moved : link;
+}
+
+/* The byte order of the source, that of the target, the word size, and what is to be done. */
+typedef struct convert_recipe {
+	imago_layout from, to;
+	bool swap, move;
+} convert_recipe;
+
+IMAGO_ALWAYS_INLINE void
+copy_bytes(const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	if (size > 128) {
+		memcpy(to, from, (size_t)size);
+		return;
+	}
+	for (uint64_t i = 0; i < size; i += 8) {
+		memcpy(to + i, from + i, 8);
+	}
+}
+
+IMAGO_ALWAYS_INLINE void
+reverse_64(const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i += 8) {
+		uint64_t units = imago_load_u64(from + i, IMAGO_LITTLE_ENDIAN);
+		imago_store_u64(to + i, units, IMAGO_BIG_ENDIAN);
+	}
+}
+
+IMAGO_ALWAYS_INLINE void
+reverse_32(const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i += 8) {
+		uint64_t units = imago_load_u64(from + i, IMAGO_LITTLE_ENDIAN);
+		imago_store_u64(to + i, units >> 32 | units << 32, IMAGO_BIG_ENDIAN);
+	}
+}
+
+static void
+reverse_16(const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	const uint64_t low_bytes = UINT64_C(0x00FF00FF00FF00FF);
+	for (uint64_t i = 0; i < size; i += 8) {
+		uint64_t units = imago_load_u64(from + i, IMAGO_LITTLE_ENDIAN);
+		units = (units & low_bytes) << 8 | (units >> 8 & low_bytes);
+		imago_store_u64(to + i, units, IMAGO_LITTLE_ENDIAN);
+	}
+}
+
+IMAGO_ALWAYS_INLINE void
+convert_words(convert_recipe recipe, const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	if (!recipe.swap) {
+		copy_bytes(from, to, size);
+	} else if (recipe.from.word_bytes == 8) {
+		reverse_64(from, to, size);
+	} else {
+		reverse_32(from, to, size);
+	}
+}
+
+/* Slots that hold oops. False at one that leads nowhere. */
+IMAGO_ALWAYS_INLINE bool
+convert_oops(imago_rebuild_mover *mover, convert_recipe recipe, imago_addr place,
+             const uint8_t *from, uint8_t *to, uint64_t num_slots)
+{
+	imago_tagging tagging = imago_tagging_of(IMAGO_SPUR, recipe.from.word_bytes);
+	uint64_t word_bytes = recipe.from.word_bytes;
+	for (uint64_t i = 0; i < num_slots; i++) {
+		imago_oop oop = imago_load_word(from + i * word_bytes, recipe.from);
+		if (recipe.move && imago_oop_is_pointer(tagging, oop) &&
+		    !imago_rebuild_move(mover, oop, &oop)) {
+			mover->stuck = true;
+			mover->bad_pointer = oop;
+			mover->bad_place = place + i * word_bytes;
+			return false;
+		}
+		imago_store_word(to + i * word_bytes, oop, recipe.to);
+	}
+	return true;
+}
+
+/* A chunk while it is converted. */
+typedef struct open_chunk {
+	imago_addr body; /* its address */
+	const uint8_t *from;
+	uint8_t *to;
+	uint64_t num_slots;
+	uint64_t body_bytes;
+	uint64_t header; /* of the object, not its overflow word */
+} open_chunk;
+
+static uint32_t
+class_index_of(const open_chunk *chunk)
+{
+	return (uint32_t)(chunk->header & (IMAGO_CLASS_INDEX_LIMIT - 1));
+}
+
+/* The slots of a method that hold oops, as imago_heap_num_pointer_slots counts them. */
+IMAGO_ALWAYS_INLINE uint64_t
+num_method_oops(convert_recipe recipe, const open_chunk *chunk)
+{
+	if (chunk->num_slots == 0) {
+		return 0;
+	}
+	imago_tagging tagging = imago_tagging_of(IMAGO_SPUR, recipe.from.word_bytes);
+	imago_oop header = imago_load_word(chunk->from, recipe.from);
+	uint64_t num_oops = 1;
+	if (imago_oop_kind_of(tagging, header) == IMAGO_OOP_INTEGER) {
+		num_oops += (uint64_t)imago_oop_integer(tagging, header) & 0x7FFF;
+	}
+	return num_oops < chunk->num_slots ? num_oops : chunk->num_slots;
+}
+
+static bool
+convert_method(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
+{
+	uint64_t num_oops = num_method_oops(recipe, chunk);
+	uint64_t oop_bytes = num_oops * recipe.from.word_bytes;
+	memcpy(chunk->to + oop_bytes, chunk->from + oop_bytes, (size_t)(chunk->body_bytes - oop_bytes));
+	return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, num_oops);
+}
+
+/* next and, in a large chunk, the links of the tree; prev and all else are stale (spur.md §11). */
+static void
+convert_free(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
+{
+	enum { NEXT, PREVIOUS, PARENT, SMALLER, LARGER, NUM_LINKS };
+	uint64_t word_bytes = recipe.from.word_bytes;
+	uint64_t num_lists = word_bytes * 8;
+	bool in_tree = chunk->body_bytes + HEADER >= num_lists * 8;
+	uint64_t num_links = in_tree ? NUM_LINKS : 1;
+	convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
+	for (uint64_t i = NEXT; recipe.move && i < num_links && i < chunk->num_slots; i++) {
+		if (i != PREVIOUS) {
+			uint64_t link = imago_load_word(chunk->from + i * word_bytes, recipe.from);
+			imago_store_word(chunk->to + i * word_bytes, imago_rebuild_move_link(mover, link, true),
+			                 recipe.to);
+		}
+	}
+}
+
+/* Slot 0 leads to the target; what follows is stale. */
+static bool
+convert_forwarder(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
+{
+	convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
+	return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, chunk->num_slots > 0);
+}
+
+static bool
+is_float(const imago_rebuild_mover *mover, const open_chunk *chunk)
+{
+	return mover->float_class != 0 &&
+	       imago_class_table_at(mover->classes, class_index_of(chunk)) == mover->float_class;
+}
+
+static void
+convert_bits_32(const imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
+{
+	if (!recipe.swap) {
+		copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
+		return;
+	}
+	bool whole = (chunk->header >> 24 & 31) == IMAGO_FORMAT_BITS32 &&
+	             chunk->num_slots * recipe.from.word_bytes == 8;
+	if (whole && is_float(mover, chunk)) {
+		reverse_64(chunk->from, chunk->to, chunk->body_bytes);
+	} else {
+		reverse_32(chunk->from, chunk->to, chunk->body_bytes);
+	}
+}
+
+/* The body of one chunk. */
+IMAGO_ALWAYS_INLINE bool
+convert_body(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
+{
+	const uint8_t *units = recipe.from.word_bytes == 8 ? units_64 : units_32;
+	uint32_t class_index = class_index_of(chunk);
+	bool moves = recipe.move;
+	if (IMAGO_UNLIKELY(class_index < IMAGO_CLASS_FIRST_REAL)) {
+		if (class_index == IMAGO_CLASS_FREE) {
+			convert_free(mover, recipe, chunk);
+			return true;
+		}
+		if (class_index == IMAGO_CLASS_FORWARDER) {
+			return convert_forwarder(mover, recipe, chunk);
+		}
+		moves = moves && class_index > IMAGO_CLASS_FORWARDER;
+	}
+	switch ((unit)units[chunk->header >> 24 & 31]) {
+	case UNIT_OOPS:
+		if (!moves) {
+			convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
+			return true;
+		}
+		/* The padding of an odd number of 4-byte slots, and the body of an empty object. */
+		convert_words(recipe, chunk->from + chunk->body_bytes - 8,
+		              chunk->to + chunk->body_bytes - 8, 8);
+		return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, chunk->num_slots);
+	case UNIT_METHOD:
+		return convert_method(mover, recipe, chunk);
+	case UNIT_BYTES:
+		copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
+		return true;
+	case UNIT_16:
+		if (recipe.swap) {
+			reverse_16(chunk->from, chunk->to, chunk->body_bytes);
+		} else {
+			copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
+		}
+		return true;
+	case UNIT_32:
+		convert_bits_32(mover, recipe, chunk);
+		return true;
+	case UNIT_64:
+		if (recipe.swap) {
+			reverse_64(chunk->from, chunk->to, chunk->body_bytes);
+		} else {
+			copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
+		}
+		return true;
+	case UNIT_WORDS:
+		convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
+		return true;
+	}
+	return false;
+}
+
+IMAGO_ALWAYS_INLINE uint64_t
+convert_chunks(imago_rebuild_mover *mover, convert_recipe recipe, imago_addr start,
+               const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	const uint64_t word_bytes = recipe.from.word_bytes;
+	uint64_t position = 0;
+	while (size - position >= HEADER) {
+		uint64_t header = imago_load_u64(from + position, recipe.from.byte_order);
+		uint64_t num_slots = header >> 56;
+		uint64_t body = position + HEADER;
+		imago_store_u64(to + position, header, recipe.to.byte_order);
+		if (IMAGO_UNLIKELY(num_slots == OVERFLOW)) {
+			if (size - body < HEADER) {
+				return position;
+			}
+			num_slots = header & ((UINT64_C(1) << 56) - 1);
+			header = imago_load_u64(from + body, recipe.from.byte_order);
+			imago_store_u64(to + body, header, recipe.to.byte_order);
+			body += HEADER;
+			if (header >> 56 != OVERFLOW) {
+				return position;
+			}
+		}
+		if (num_slots > (size - body) / word_bytes) {
+			return position;
+		}
+		uint64_t body_bytes = num_slots > 0 ? (num_slots * word_bytes + 7) & ~UINT64_C(7) : 8;
+		if (body_bytes > size - body) {
+			return position;
+		}
+		open_chunk chunk = {
+		    .body = start + body,
+		    .from = from + body,
+		    .to = to + body,
+		    .num_slots = num_slots,
+		    .body_bytes = body_bytes,
+		    .header = header,
+		};
+		if (!convert_body(mover, recipe, &chunk)) {
+			return position;
+		}
+		position = body + body_bytes;
+	}
+	return position;
+}
+
+/* Reversal alone: the conversion that is to keep up with memory. All is constant but the mover. */
+IMAGO_ALWAYS_INLINE uint64_t
+reverse_chunks(imago_rebuild_mover *mover, uint8_t word_bytes, imago_byte_order order,
+               imago_addr start, const uint8_t *from, uint8_t *to, uint64_t size)
+{
+	bool little = order == IMAGO_LITTLE_ENDIAN;
+	convert_recipe recipe = {
+	    .from = {.word_bytes = word_bytes, .byte_order = order},
+	    .to = {.word_bytes = word_bytes,
+	           .byte_order = little ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN},
+	    .swap = true,
+	};
+	return convert_chunks(mover, recipe, start, from, to, size);
+}
+
+/* Any byte orders. */
+IMAGO_ALWAYS_INLINE uint64_t
+move_chunks(imago_rebuild_mover *mover, uint8_t word_bytes, imago_addr start, const uint8_t *from,
+            uint8_t *to, uint64_t size)
+{
+	convert_recipe recipe = {
+	    .from = {.word_bytes = word_bytes, .byte_order = mover->from_order},
+	    .to = {.word_bytes = word_bytes, .byte_order = mover->to_order},
+	    .swap = mover->from_order != mover->to_order,
+	    .move = true,
+	};
+	return convert_chunks(mover, recipe, start, from, to, size);
+}
+
+uint64_t
+imago_rebuild_convert_spur(imago_rebuild_mover *mover, imago_addr start, const uint8_t *from,
+                           uint8_t *to, uint64_t size)
+{
+	bool wide = mover->source->layout.word_bytes == 8;
+	if (mover->moving) {
+		return wide ? move_chunks(mover, 8, start, from, to, size)
+		            : move_chunks(mover, 4, start, from, to, size);
+	}
+	if (mover->from_order == IMAGO_LITTLE_ENDIAN) {
+		return wide ? reverse_chunks(mover, 8, IMAGO_LITTLE_ENDIAN, start, from, to, size)
+		            : reverse_chunks(mover, 4, IMAGO_LITTLE_ENDIAN, start, from, to, size);
+	}
+	return wide ? reverse_chunks(mover, 8, IMAGO_BIG_ENDIAN, start, from, to, size)
+	            : reverse_chunks(mover, 4, IMAGO_BIG_ENDIAN, start, from, to, size);
+}

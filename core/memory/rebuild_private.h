@@ -1,0 +1,125 @@
+/* rebuild_private.h: what the parts of imago_rebuild share. Private to core/memory. */
+#ifndef IMAGO_MEMORY_REBUILD_PRIVATE_H
+#define IMAGO_MEMORY_REBUILD_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "imago/allocator.h"
+#include "imago/class_table.h"
+#include "imago/error.h"
+#include "imago/heap.h"
+#include "imago/rebuild.h"
+
+enum {
+	IMAGO_FIXED_OBJECTS = 5,        /* the first ones of a Spur heap stay in segment 0 */
+	IMAGO_MIN_SEGMENT_OBJECTS = 24, /* bytes of objects in the smallest segment (spur.md §17) */
+};
+
+/* One rebuild under way. */
+typedef struct imago_rebuild_run {
+	const imago_heap *source;
+	imago_heap *target;
+	const imago_rebuild_options *options;
+	imago_layout layout; /* of the target */
+	imago_allocator *allocator;
+	imago_rebuild_report report;
+	imago_error *error;
+} imago_rebuild_run;
+
+/* Where the target's old space is cut: sizes in bytes of objects, and the first addresses. */
+typedef struct imago_rebuild_plan {
+	uint64_t *sizes;
+	imago_addr *starts;
+	uint32_t num_segments;
+	uint32_t capacity;
+} imago_rebuild_plan;
+
+/* Room for capacity segments. Release in every case. */
+imago_status imago_rebuild_plan_create(imago_rebuild_plan *plan, uint64_t capacity,
+                                       const imago_rebuild_run *run) IMAGO_NODISCARD;
+void imago_rebuild_plan_release(imago_rebuild_plan *plan, const imago_rebuild_run *run);
+
+/* Sets the starts: base, then each segment behind the bridge of the one before it and a gap.
+ * IMAGO_ERANGE when an address wraps. */
+imago_status imago_rebuild_plan_place(imago_rebuild_plan *plan, imago_addr base, uint64_t gap,
+                                      const imago_rebuild_run *run) IMAGO_NODISCARD;
+
+/* Cuts total bytes evenly while the objects pass by in address order. */
+typedef struct imago_rebuild_cutter {
+	imago_rebuild_plan *plan;
+	uint64_t total;
+	uint64_t wanted;      /* segments */
+	uint64_t num_objects; /* that passed by */
+	uint64_t last_cut;
+} imago_rebuild_cutter;
+
+/* Tells the cutter where the next object starts. */
+void imago_rebuild_cutter_pass(imago_rebuild_cutter *cutter, uint64_t position);
+
+/* Closes the last segment. IMAGO_ERANGE when there were too few objects for so many. */
+imago_status imago_rebuild_cutter_finish(imago_rebuild_cutter *cutter,
+                                         const imago_rebuild_run *run) IMAGO_NODISCARD;
+
+/* Makes the target's old segments, zeroed, as planned, and their bridges' bytes alike the source's
+ * last one. */
+imago_status imago_rebuild_make_segments(imago_rebuild_run *run,
+                                         const imago_rebuild_plan *plan) IMAGO_NODISCARD;
+
+/* Appends a segment of zeroed bytes to the target. */
+imago_status imago_rebuild_add_segment(imago_rebuild_run *run, imago_addr start, uint64_t size,
+                                       uint64_t bridge_size, imago_space space) IMAGO_NODISCARD;
+
+/* Copies a run of the source's bytes into a block of the target. */
+imago_status imago_rebuild_copy_bytes(imago_rebuild_run *run, const uint8_t **bytes,
+                                      uint64_t size) IMAGO_NODISCARD;
+
+/* headerFlags of the target: bit 1 follows the byte order where the format number says so. */
+uint64_t imago_rebuild_flags(imago_rebuild_run *run, uint64_t flags);
+
+/* The old segments of a heap: all but a permanent one at the end. */
+size_t imago_rebuild_num_old_segments(const imago_heap *heap);
+
+/* The two ways. run->target is created, and empty. */
+imago_status imago_rebuild_same_width(imago_rebuild_run *run) IMAGO_NODISCARD;
+imago_status imago_rebuild_other_width(imago_rebuild_run *run) IMAGO_NODISCARD;
+
+/* A run of old-space bytes that moves as one. */
+typedef struct imago_rebuild_piece {
+	imago_addr start;
+	uint64_t size;
+	uint64_t delta; /* added to an address, in two's complement */
+	const uint8_t *from;
+	uint8_t *to;
+} imago_rebuild_piece;
+
+/* How bytes are converted and addresses moved, word size unchanged. */
+typedef struct imago_rebuild_mover {
+	const imago_heap *source;
+	const imago_rebuild_piece *pieces; /* ascending */
+	size_t num_pieces;
+	const imago_rebuild_piece *last; /* the one that the last address lay in */
+	const imago_class_table *classes;
+	imago_addr float_class; /* whose halves are exchanged; 0: of no class */
+	imago_byte_order from_order, to_order;
+	bool moving; /* some delta is not 0 */
+	bool stuck;  /* after a failure: an address that leads nowhere, not a chunk, was the reason */
+	imago_addr bad_pointer; /* the address … */
+	imago_addr bad_place;   /* … and where it stood */
+} imago_rebuild_mover;
+
+/* The address after the move; false when it lies in no segment. Permanent space stays. */
+bool imago_rebuild_move(imago_rebuild_mover *mover, imago_addr addr, imago_addr *moved);
+
+/* Converts size bytes of chunks whose first has address start. Returns the bytes done: less than
+ * size after a failure. */
+uint64_t imago_rebuild_convert_spur(imago_rebuild_mover *mover, imago_addr start,
+                                    const uint8_t *from, uint8_t *to, uint64_t size);
+uint64_t imago_rebuild_convert_v3(imago_rebuild_mover *mover, imago_addr start, const uint8_t *from,
+                                  uint8_t *to, uint64_t size);
+
+/* A link of free chunks or obj stacks: moved when it leads to a free chunk (or, of an obj stack, to
+ * an object), else left alone. */
+uint64_t imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool to_free_chunk);
+
+#endif
