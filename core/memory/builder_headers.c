@@ -74,6 +74,12 @@ spur_format_of(const imago_builder *builder, uint8_t format)
 	}
 }
 
+static uint8_t *
+bytes_at(const builder_segment *segment, imago_addr addr)
+{
+	return segment->bytes + (addr - segment->start);
+}
+
 static imago_oop
 lay_out_spur(imago_builder *builder, size_t segment, const builder_shape *shape, uint8_t format,
              uint64_t num_slots)
@@ -92,7 +98,7 @@ lay_out_spur(imago_builder *builder, size_t segment, const builder_shape *shape,
 	if (addr == 0) {
 		return 0;
 	}
-	uint8_t *bytes = builder_bytes(builder, addr, overflow + SPUR_HEADER_SIZE);
+	uint8_t *bytes = bytes_at(&builder->segments[segment], addr);
 	if (overflow != 0) {
 		imago_store_u64(bytes, (uint64_t)SPUR_OVERFLOW << 56 | num_slots,
 		                builder->layout.byte_order);
@@ -119,7 +125,7 @@ lay_out_v3(imago_builder *builder, size_t segment, const builder_shape *shape, u
 	if (addr == 0) {
 		return 0;
 	}
-	uint8_t *bytes = builder_bytes(builder, addr, before + 4);
+	uint8_t *bytes = bytes_at(&builder->segments[segment], addr);
 	if (type == 0) {
 		imago_store_u32(bytes, size, order);
 	}
@@ -145,21 +151,21 @@ builder_lay_out(imago_builder *builder, size_t segment, const builder_shape *sha
 }
 
 static bool
-find_spur(const imago_builder *builder, imago_oop oop, builder_object *out)
+find_spur(const builder_segment *segment, imago_byte_order order, imago_oop oop,
+          builder_object *out)
 {
-	imago_byte_order order = builder->layout.byte_order;
-	uint8_t *header = builder_bytes(builder, oop, SPUR_HEADER_SIZE);
-	if (header == NULL || oop % 8 != 0) {
+	uint64_t offset = oop - segment->start;
+	if (offset % 8 != 0 || segment->size - offset < SPUR_HEADER_SIZE) {
 		return false;
 	}
+	uint8_t *header = segment->bytes + offset;
 	uint64_t word = imago_load_u64(header, order);
 	uint64_t num_slots = word >> 56;
 	if (num_slots == SPUR_OVERFLOW) {
-		const uint8_t *overflow = builder_bytes(builder, oop - SPUR_HEADER_SIZE, SPUR_HEADER_SIZE);
-		if (overflow == NULL) {
+		if (offset < SPUR_HEADER_SIZE) {
 			return false;
 		}
-		num_slots = imago_load_u64(overflow, order) & (UINT64_MAX >> 8);
+		num_slots = imago_load_u64(header - SPUR_HEADER_SIZE, order) & (UINT64_MAX >> 8);
 	}
 	*out = (builder_object){.header = header,
 	                        .body = header + SPUR_HEADER_SIZE,
@@ -171,21 +177,21 @@ find_spur(const imago_builder *builder, imago_oop oop, builder_object *out)
 }
 
 static bool
-find_v3(const imago_builder *builder, imago_oop oop, builder_object *out)
+find_v3(const builder_segment *segment, imago_byte_order order, imago_oop oop, builder_object *out)
 {
-	imago_byte_order order = builder->layout.byte_order;
-	uint8_t *header = builder_bytes(builder, oop, 4);
-	if (header == NULL || oop % 4 != 0) {
+	uint64_t offset = oop - segment->start;
+	if (offset % 4 != 0 || segment->size - offset < 4) {
 		return false;
 	}
+	uint8_t *header = segment->bytes + offset;
 	uint32_t base = imago_load_u32(header, order);
 	uint32_t size = base & V3_LARGEST_SHORT_SIZE;
-	if ((base & 3) == 0) {
-		const uint8_t *size_word = builder_bytes(builder, oop - 8, 4);
-		if (size_word == NULL) {
-			return false;
-		}
-		size = imago_load_u32(size_word, order) & ~UINT32_C(3);
+	uint32_t before = (base & 3) == 0 ? 8 : (base & 3) == 1 ? 4 : 0;
+	if (offset < before) {
+		return false;
+	}
+	if (before == 8) {
+		size = imago_load_u32(header - 8, order) & ~UINT32_C(3);
 	}
 	if (size < 4) {
 		return false;
@@ -205,10 +211,13 @@ builder_find(imago_builder *builder, imago_oop oop, builder_object *out)
 	if (!builder_ok(builder)) {
 		return false;
 	}
-	bool found =
-	    builder_is_spur(builder) ? find_spur(builder, oop, out) : find_v3(builder, oop, out);
+	const builder_segment *segment = builder_segment_of(builder, oop);
+	imago_byte_order order = builder->layout.byte_order;
+	bool found = segment != NULL && (builder_is_spur(builder) ? find_spur(segment, order, oop, out)
+	                                                          : find_v3(segment, order, oop, out));
+	/* A slot count has 56 bits at most: the product cannot wrap. */
 	if (!found ||
-	    builder_bytes(builder, oop, out->num_slots * builder->layout.word_bytes) == NULL) {
+	    out->num_slots * builder->layout.word_bytes > segment->size - (oop - segment->start)) {
 		builder_fail(builder, IMAGO_EUSAGE, "object of this builder", oop, 0);
 		return false;
 	}

@@ -124,8 +124,7 @@ imago_builder_new_string(imago_builder *builder, imago_oop cls, const char *text
 	if (!builder_find(builder, string, &found)) {
 		return 0;
 	}
-	if (builder_bytes(builder, string, length) == NULL ||
-	    found.num_slots * builder->layout.word_bytes < length) {
+	if (found.num_slots * builder->layout.word_bytes < length) {
 		builder_fail(builder, IMAGO_EUSAGE, "class of a string", cls, 0);
 		return 0;
 	}

@@ -83,8 +83,19 @@ builder_is_spur(const imago_builder *builder)
 
 /* builder_segments.c */
 
-/* The bytes of an address that was given out, or NULL. */
-uint8_t *builder_bytes(const imago_builder *builder, imago_addr addr, uint64_t length);
+/* The segment that has given addr out, or NULL; there is at least one segment. */
+const builder_segment *builder_search_segment(const imago_builder *builder, imago_addr addr);
+
+/* The same, looking at the current segment first. */
+static inline const builder_segment *
+builder_segment_of(const imago_builder *builder, imago_addr addr)
+{
+	const builder_segment *current = &builder->segments[builder->current];
+	if (addr - current->start < current->size) {
+		return current; /* an addr below the start wraps to more than any size */
+	}
+	return builder_search_segment(builder, addr);
+}
 
 /* Adds size zero bytes to a segment; the address of the first, or 0 after a failure. */
 imago_addr builder_extend(imago_builder *builder, size_t segment, uint64_t size);

@@ -19,9 +19,8 @@ builder_fail(imago_builder *builder, imago_status status, const char *what, uint
 	}
 }
 
-/* The last segment that starts at or below addr; the first when there is none. */
-static const builder_segment *
-segment_at(const imago_builder *builder, imago_addr addr)
+const builder_segment *
+builder_search_segment(const imago_builder *builder, imago_addr addr)
 {
 	size_t low = 0;
 	size_t high = builder->num_segments;
@@ -33,20 +32,8 @@ segment_at(const imago_builder *builder, imago_addr addr)
 			high = middle;
 		}
 	}
-	return &builder->segments[low];
-}
-
-uint8_t *
-builder_bytes(const imago_builder *builder, imago_addr addr, uint64_t length)
-{
-	if (builder->num_segments == 0) {
-		return NULL;
-	}
-	const builder_segment *segment = segment_at(builder, addr);
-	if (addr < segment->start || !imago_range_fits(addr - segment->start, length, segment->size)) {
-		return NULL;
-	}
-	return segment->bytes + (addr - segment->start);
+	const builder_segment *found = &builder->segments[low];
+	return addr >= found->start && addr - found->start < found->size ? found : NULL;
 }
 
 /* The first address that a segment may not reach: room for its bridge is kept. */

@@ -304,8 +304,13 @@ make_bits(generator *gen, imago_kernel_class which, uint64_t num_elements)
 		which = IMAGO_KERNEL_BITMAP;
 	}
 	imago_oop bits = imago_builder_new_bits(gen->builder, class_of_kind(gen, which), num_elements);
-	for (uint64_t i = 0; i < num_elements; i++) {
-		imago_builder_store_element(gen->builder, bits, i, next_random(gen));
+	builder_object found;
+	if (which == IMAGO_KERNEL_BYTE_ARRAY && builder_find(gen->builder, bits, &found)) {
+		fill_text(gen, found.body, num_elements);
+	} else {
+		for (uint64_t i = 0; i < num_elements; i++) {
+			imago_builder_store_element(gen->builder, bits, i, next_random(gen));
+		}
 	}
 	synthetic_register(gen, bits);
 }
@@ -415,6 +420,7 @@ make_method(generator *gen)
 	    builder, class_of_kind(gen, IMAGO_KERNEL_COMPILED_METHOD), &method);
 	fill_literals(gen, oop, method.num_literals, sends);
 	synthetic_register(gen, oop);
+	gen->methods[gen->num_methods++ & (NUM_RECENT - 1)] = oop;
 	if (method.primitive == 0) {
 		gen->method = (recent_method){
 		    .oop = oop,
@@ -429,17 +435,13 @@ make_method_dictionary(generator *gen)
 {
 	imago_builder *builder = gen->builder;
 	uint64_t capacity = draw(gen, MIX_DICTIONARY_SLOTS);
-	uint64_t wanted = gen->num_popular == 0 || gen->method.oop == 0 ? 0 : capacity * 3 / 4;
+	uint64_t wanted = gen->num_popular == 0 || gen->num_methods == 0 ? 0 : capacity * 3 / 4;
+	uint64_t known = gen->num_methods < NUM_RECENT ? gen->num_methods : (uint64_t)NUM_RECENT;
 	imago_oop dictionary = builder_new_dictionary(builder, builder->current, capacity);
 	for (uint64_t i = 0; i < wanted; i++) {
 		/* The same symbol may come twice: then it is replaced. */
-		imago_oop method = gen->sample[random_below(gen, gen->num_sample)];
-		builder_object found;
-		if (!builder_find(builder, method, &found)) {
-			return;
-		}
-		bool code = found.format >= builder_layout_format(builder, IMAGO_FORMAT_METHOD);
-		builder_put_method(builder, dictionary, popular(gen), code ? method : gen->method.oop);
+		builder_put_method(builder, dictionary, popular(gen),
+		                   gen->methods[random_below(gen, known)]);
 	}
 	synthetic_register(gen, dictionary);
 }

@@ -27,9 +27,10 @@ enum {
 	MIX_TABLE_SIZE = 1024,
 	NUM_SYNTHETIC_CLASSES = 48,
 	MAX_ORPHANS = 4096,
-	MAX_POPULAR = 32768,
-	MAX_SAMPLE = 1 << 20,
+	MAX_POPULAR = 8192,
+	MAX_SAMPLE = 1 << 18,
 	NUM_EXPECTED = 64, /* a power of two */
+	NUM_RECENT = 64,   /* likewise */
 };
 
 /* A slot that waits for an object yet to come; object 0: none. */
@@ -38,7 +39,7 @@ typedef struct expectation {
 	uint64_t slot;
 } expectation;
 
-/* The last method made, for contexts and dictionaries. */
+/* The last method without a primitive, for contexts. */
 typedef struct recent_method {
 	imago_oop oop;
 	uint8_t num_temps;
@@ -61,6 +62,8 @@ typedef struct generator {
 	expectation expected[NUM_EXPECTED];
 	uint64_t num_made;
 	recent_method method;
+	imago_oop methods[NUM_RECENT]; /* the last methods, for dictionaries */
+	uint64_t num_methods;
 	imago_oop context; /* the last context, of context_method */
 	recent_method context_method;
 } generator;
