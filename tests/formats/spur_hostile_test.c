@@ -181,7 +181,7 @@ every_prefix_fails_cleanly(void **state)
 		plan.num_segments = 3;
 		plan.gap = 64;
 		for (unsigned k = 0; k < 2; k++) {
-			plan.prefix_size = k * CLASSIC_PREFIX_SIZE;
+			plan.prefix_size = k == 0 ? 0 : CLASSIC_PREFIX_SIZE;
 			classic_file file = classic_file_make(plan);
 			assert_every_prefix_fails_cleanly(&spur, file.bytes, file.size);
 			classic_file_release(&file);

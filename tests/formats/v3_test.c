@@ -163,7 +163,7 @@ fields_without_a_meaning_in_v3_are_kept(void **state)
 	(void)state;
 	classic_file file = classic_file_make((classic_plan){.number = 6505, .big_endian = true});
 	for (unsigned field = FIELD_OLD_BASE_ADDRESS + 1; field < NUM_FIELDS; field++) {
-		classic_set_field(&file, field, 0x1234567 * field);
+		classic_set_field(&file, field, UINT64_C(0x1234567) * field);
 	}
 	classic_reading reading;
 	classic_open(&reading, &v3, &file);
@@ -232,7 +232,7 @@ every_prefix_fails_cleanly(void **state)
 	for (unsigned i = 0; i < NUM_FLAVOURS; i++) {
 		classic_plan plan = flavours[i];
 		for (unsigned k = 0; k < 2; k++) {
-			plan.prefix_size = k * CLASSIC_PREFIX_SIZE;
+			plan.prefix_size = k == 0 ? 0 : CLASSIC_PREFIX_SIZE;
 			classic_file file = classic_file_make(plan);
 			assert_every_prefix_fails_cleanly(&v3, file.bytes, file.size);
 			classic_file_release(&file);
