@@ -235,7 +235,7 @@ add_everything(collection *all, const test_layout *layout, void (*between)(imago
 	add_numbers(all);
 	imago_oop method = add_method(all, "fortyTwo", 0, false);
 	add_method(all, "fortyTwoQuickly", 256, false);
-	if (spur) {
+	if (imago_format_number_find(layout->image_format)->multiple_bytecode_sets) {
 		add_method(all, "fortyTwoSista", 0, true);
 		add_method(all, "fortyTwoSistaQuickly", 117, true);
 	}

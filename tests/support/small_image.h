@@ -23,9 +23,9 @@ imago_heap *test_finish(imago_builder *builder);
 /* The kernel alone: the smallest valid image. */
 imago_heap *small_heap(const test_layout *layout, imago_allocator *allocator);
 
-/* Every object format of the layout, all header shapes, methods of every bytecode set, contexts and
- * closures; in Spur also free chunks, a forwarder and three segments with and without a gap. All
- * hang on the external objects array. */
+/* Every object format of the layout, all header shapes, methods of every bytecode set that the
+ * number allows, contexts and closures; in Spur also free chunks, a forwarder and three segments
+ * with and without a gap. All hang on the external objects array. */
 imago_heap *varied_heap(const test_layout *layout, imago_allocator *allocator);
 
 /* The same with permanent space instead of several segments (Spur only). */
