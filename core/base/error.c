@@ -63,55 +63,76 @@ imago_error_set_part(imago_error *error, const char *part)
 	}
 }
 
-/* Appends to line like snprintf at *used, and counts what a longer line would hold. */
+/* A line that is filled as far as it has room, while its whole length is counted. */
+typedef struct line_end {
+	char *line;
+	size_t size;
+	size_t used;
+} line_end;
+
 static void
-append(char *line, size_t size, size_t *used, const char *format, uint64_t value, const char *text)
+append_text(line_end *end, const char *text)
 {
-	char piece[128];
-	int length = text != NULL ? snprintf(piece, sizeof piece, format, text)
-	                          : snprintf(piece, sizeof piece, format, value, value);
-	size_t piece_length = length < 0 ? 0 : (size_t)length;
-	if (piece_length >= sizeof piece) {
-		piece_length = sizeof piece - 1;
+	size_t length = strlen(text);
+	if (end->used < end->size) {
+		size_t room = end->size - end->used - 1;
+		size_t copied = length < room ? length : room;
+		memcpy(end->line + end->used, text, copied);
+		end->line[end->used + copied] = '\0';
 	}
-	if (*used < size) {
-		size_t room = size - *used - 1;
-		size_t copied = piece_length < room ? piece_length : room;
-		memcpy(line + *used, piece, copied);
-		line[*used + copied] = '\0';
+	end->used += length;
+}
+
+static void
+append_number(line_end *end, const char *before, uint64_t number)
+{
+	char digits[64];
+	snprintf(digits, sizeof digits, "%" PRIu64 " (0x%" PRIx64 ")", number, number);
+	append_text(end, before);
+	append_text(end, digits);
+}
+
+/* "part:0xoffset: ", as far as there is a place. */
+static void
+append_place(line_end *end, const imago_error *error)
+{
+	if (error->part[0] != '\0') {
+		append_text(end, error->part);
+		append_text(end, ":");
 	}
-	*used += piece_length;
+	if (error->offset != IMAGO_NO_OFFSET) {
+		char offset[32];
+		snprintf(offset, sizeof offset, "0x%" PRIx64 ":", error->offset);
+		append_text(end, offset);
+	}
+	if (end->used > 0) {
+		append_text(end, " ");
+	}
 }
 
 size_t
 imago_error_format(const imago_error *error, char *line, size_t size)
 {
-	size_t used = 0;
+	line_end end = {.line = line, .size = size};
 	if (size > 0) {
 		line[0] = '\0';
 	}
-	if (error->part[0] != '\0') {
-		append(line, size, &used, "%s:", 0, error->part);
-	}
-	if (error->offset != IMAGO_NO_OFFSET) {
-		append(line, size, &used, "0x%" PRIx64 ":", error->offset, NULL);
-	}
-	if (used > 0) {
-		append(line, size, &used, "%s", 0, " ");
-	}
-	append(line, size, &used, "%s", 0, imago_status_sentence(error->status));
+	append_place(&end, error);
+	append_text(&end, imago_status_sentence(error->status));
 	if (error->what != NULL) {
-		append(line, size, &used, ": %s", 0, error->what);
+		append_text(&end, ": ");
+		append_text(&end, error->what);
 	}
 	if (error->status == IMAGO_EIO) {
 		if (error->os_error != 0) {
-			append(line, size, &used, ": %s", 0, strerror(error->os_error));
+			append_text(&end, ": ");
+			append_text(&end, strerror(error->os_error));
 		}
 	} else if (error->found != 0 || error->limit != 0) {
-		append(line, size, &used, ": found %" PRIu64 " (0x%" PRIx64 ")", error->found, NULL);
+		append_number(&end, ": found ", error->found);
 		if (error->limit != 0) {
-			append(line, size, &used, ", limit %" PRIu64 " (0x%" PRIx64 ")", error->limit, NULL);
+			append_number(&end, ", limit ", error->limit);
 		}
 	}
-	return used;
+	return end.used;
 }

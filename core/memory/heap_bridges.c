@@ -5,6 +5,9 @@
 
 enum { HALF = 8 };
 
+/* A bridge counts the words of its gap in 56 bits. */
+static const uint64_t largest_span = (UINT64_C(1) << 56) - 1;
+
 /* A bridge's header: class index 3, pinned and marked; format 10 in 32 bits, 9 in 64. */
 static uint64_t
 bridge_header(const imago_heap *heap, bool overflow)
@@ -65,9 +68,14 @@ imago_heap_set_bridges(imago_heap *heap, imago_bridges bridges, imago_error *err
 			return imago_fail(error, IMAGO_EUSAGE, "segment without a writable bridge",
 			                  segment->offset, 0, 0);
 		}
-		if (gap_after(heap, i, &next) % heap->layout.word_bytes != 0) {
-			return imago_fail(error, IMAGO_EALIGN, "gap between segments", segment->offset,
-			                  gap_after(heap, i, &next), heap->layout.word_bytes);
+		uint64_t gap = gap_after(heap, i, &next);
+		if (gap % heap->layout.word_bytes != 0) {
+			return imago_fail(error, IMAGO_EALIGN, "gap between segments", segment->offset, gap,
+			                  heap->layout.word_bytes);
+		}
+		if (gap / heap->layout.word_bytes > largest_span) {
+			return imago_fail(error, IMAGO_ERANGE, "gap between segments", segment->offset, gap,
+			                  largest_span * heap->layout.word_bytes);
 		}
 	}
 	for (size_t i = 0; i < heap->num_segments; i++) {

@@ -212,6 +212,21 @@ bridges_in_memory_style_are_headers_of_the_gap(void **state)
 }
 
 static void
+a_gap_that_no_bridge_can_span_is_refused(void **state)
+{
+	(void)state;
+	fixture f;
+	imago_error error = {0};
+	fixture_init(&f, layouts[2]);
+	f.heap->segments[2].start = UINT64_C(1) << 60;
+	assert_int_equal(imago_heap_set_bridges(f.heap, IMAGO_BRIDGES_FILE, &error), IMAGO_ERANGE);
+	assert_string_equal(error.what, "gap between segments");
+	f.heap->segments[2].start = start_of(2) + 4;
+	assert_int_equal(imago_heap_set_bridges(f.heap, IMAGO_BRIDGES_FILE, &error), IMAGO_EALIGN);
+	fixture_release(&f);
+}
+
+static void
 a_last_bridge_of_zeros_is_kept_as_it_is(void **state)
 {
 	(void)state;
@@ -305,6 +320,7 @@ main(void)
 	    cmocka_unit_test(a_segment_may_reach_the_top_of_a_32_bit_address_space),
 	    cmocka_unit_test(bridges_in_file_style_hold_the_span_and_the_next_size),
 	    cmocka_unit_test(bridges_in_memory_style_are_headers_of_the_gap),
+	    cmocka_unit_test(a_gap_that_no_bridge_can_span_is_refused),
 	    cmocka_unit_test(a_last_bridge_of_zeros_is_kept_as_it_is),
 	    cmocka_unit_test(a_header_is_refreshed_from_the_segments),
 	    cmocka_unit_test(a_copy_is_equal_owns_its_bytes_and_survives_its_source),

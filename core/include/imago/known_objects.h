@@ -28,8 +28,8 @@ enum {
 /* Name of a special object ("classArray"), or NULL from IMAGO_NUM_SPECIALS on. */
 IMAGO_API const char *imago_special_name(uint64_t index);
 
-/* The first five chunks of a Spur heap. Members that are not what they must be (spur.md §8) have
- * chunk 0. */
+/* The first five chunks of a Spur heap, as they are; whether they are what they must be (spur.md
+ * §8) is for the checker to say. Members that the heap does not reach have chunk 0. */
 typedef struct imago_known_objects {
 	imago_object nil;
 	imago_object false_object;
