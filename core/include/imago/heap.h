@@ -185,7 +185,8 @@ IMAGO_API imago_status imago_heap_refresh_header(imago_heap *heap,
                                                  imago_error *error) IMAGO_NODISCARD;
 
 /* Rewrites every bridge in the given style, keeping bytes that already mean the same. The heap must
- * be writable (IMAGO_EUSAGE) and its gaps a multiple of the word size. */
+ * be writable (IMAGO_EUSAGE) and its gaps a multiple of the word size (IMAGO_EALIGN) that 56 bits
+ * can count in words (IMAGO_ERANGE). */
 IMAGO_API imago_status imago_heap_set_bridges(imago_heap *heap, imago_bridges bridges,
                                               imago_error *error) IMAGO_NODISCARD;
 
