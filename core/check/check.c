@@ -88,31 +88,30 @@ imago_check_sink_add(imago_check_sink *sink, const imago_finding *finding)
 	}
 }
 
-/* The row of the rule that a rule needs, or NULL. Prerequisites stand further up in the table. */
-static const imago_rule *
-needed_rule(const imago_rule *rule)
+/* The rule that each rule needs, or IMAGO_NUM_CORE_RULES. Prerequisites stand further up. */
+static void
+find_prerequisites(check_context *context)
 {
-	if (rule->needs == NULL) {
-		return NULL;
-	}
-	for (const imago_rule *row = rule; row-- > core_rules;) {
-		if (strcmp(row->name, rule->needs) == 0) {
-			return row;
+	for (unsigned i = 0; i < IMAGO_NUM_CORE_RULES; i++) {
+		context->needs[i] = IMAGO_NUM_CORE_RULES;
+		for (unsigned j = 0; core_rules[i].needs != NULL && j < i; j++) {
+			if (strcmp(core_rules[j].name, core_rules[i].needs) == 0) {
+				context->needs[i] = (imago_rule_id)j;
+			}
 		}
 	}
-	return NULL;
 }
 
 /* True when a rule that this one needs, directly or not, was broken. */
 static bool
 is_meaningless(const check_context *context, imago_rule_id id)
 {
-	const imago_rule *needed = needed_rule(&core_rules[id]);
-	while (needed != NULL) {
-		if (context->broken[needed - core_rules]) {
+	imago_rule_id needed = context->needs[id];
+	while (needed != IMAGO_NUM_CORE_RULES) {
+		if (context->broken[needed]) {
 			return true;
 		}
-		needed = needed_rule(needed);
+		needed = context->needs[needed];
 	}
 	return false;
 }
@@ -361,6 +360,7 @@ imago_check(const imago_heap *heap, imago_check_sink *sink, imago_allocator *all
 	    .nil = heap->model == IMAGO_SPUR ? imago_heap_nil(heap) : 0,
 	};
 	check_context context = {.facts = &facts, .sink = sink, .error = error};
+	find_prerequisites(&context);
 	context.status = check_index_create(&facts, error);
 	if (context.status == IMAGO_OK) {
 		run(&context);

@@ -111,6 +111,7 @@ typedef struct check_context {
 	imago_status status; /* IMAGO_ENOMEM when a rule ran out of memory */
 	check_counters counters;
 	bool broken[IMAGO_NUM_CORE_RULES];
+	imago_rule_id needs[IMAGO_NUM_CORE_RULES]; /* or IMAGO_NUM_CORE_RULES */
 } check_context;
 
 /* Where a finding is. */

@@ -99,7 +99,7 @@ a_synthetic_image_is_clean_in_every_layout(void **state)
 
 /* Writes an image and checks it as it is read back: the file around the heap included. */
 static void
-assert_file_clean(imago_heap *heap, imago_format_id format, const char *name)
+assert_file_clean(imago_heap *heap, imago_format_id format, const test_layout *layout)
 {
 	imago_allocator allocator;
 	imago_error error;
@@ -110,11 +110,13 @@ assert_file_clean(imago_heap *heap, imago_format_id format, const char *name)
 	test_image file = test_image_of(heap, format, heap->allocator);
 	assert_non_null(file.bytes);
 	assert_ok(imago_image_read(&image, file.bytes, file.size, &allocator, &error), &error);
-	snprintf(path, sizeof path, "%s", name);
+	snprintf(path, sizeof path, "%s", layout->name);
 	imago_check_sink_init(&sink, NULL, print_finding, path);
 	assert_ok(imago_image_check(&image, &sink, &allocator, &error), &error);
-	assert_int_equal(sink.summary.num_errors + sink.summary.num_warnings + sink.summary.num_infos,
-	                 0);
+	/* A big-endian folder is worth knowing of: no VM writes one. */
+	bool told = format == IMAGO_FORMAT_COMPOSED && layout->layout.byte_order == IMAGO_BIG_ENDIAN;
+	assert_int_equal(sink.summary.num_errors + sink.summary.num_warnings, 0);
+	assert_int_equal(sink.summary.num_infos, told ? 1 : 0);
 	imago_image_close(&image);
 	assert_no_leak(&allocator);
 	test_image_release(&file);
@@ -128,9 +130,9 @@ files_of_every_format_are_clean(void **state)
 		imago_allocator allocator;
 		const test_layout *layout = &test_layouts[i];
 		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-		assert_file_clean(varied_heap(layout, &allocator), test_format_of(layout), layout->name);
+		assert_file_clean(varied_heap(layout, &allocator), test_format_of(layout), layout);
 		if (layout->model == IMAGO_SPUR) {
-			assert_file_clean(perm_heap(layout, &allocator), IMAGO_FORMAT_COMPOSED, layout->name);
+			assert_file_clean(perm_heap(layout, &allocator), IMAGO_FORMAT_COMPOSED, layout);
 		}
 		assert_no_leak(&allocator);
 	}
