@@ -201,7 +201,7 @@ void
 imago_class_name(const imago_heap *heap, imago_oop cls, char *text, size_t size)
 {
 	/* Squeak and Pharo keep a class's name in slot 6 and a metaclass's sole instance in slot 5, or
-	 * 6 before closures; images bootstrapped from a minimal kernel keep both in slot 3. */
+	 * 6 before closures; images bootstrapped from a minimal kernel keep one or both in slot 3. */
 	enum { NAME = 6, INSTANCE = 5, OLD_INSTANCE = 6, MINIMAL = 3 };
 	imago_object object;
 	if (size < 2) {
@@ -219,6 +219,7 @@ imago_class_name(const imago_heap *heap, imago_oop cls, char *text, size_t size)
 	if (!copy_name(heap, &object, NAME, text, size) &&
 	    !copy_sole_instance_name(heap, &object, INSTANCE, NAME, text, size) &&
 	    !copy_sole_instance_name(heap, &object, OLD_INSTANCE, NAME, text, size) &&
+	    !copy_sole_instance_name(heap, &object, MINIMAL, NAME, text, size) &&
 	    !copy_name(heap, &object, MINIMAL, text, size) &&
 	    !copy_sole_instance_name(heap, &object, MINIMAL, MINIMAL, text, size)) {
 		strcpy(text, "?");
