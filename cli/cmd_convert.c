@@ -14,7 +14,7 @@ enum { OPTION_TO, OPTION_BYTE_ORDER, OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP };
 enum target { TARGET_SPUR32, TARGET_SPUR64, TARGET_COMPOSED, TARGET_V3 };
 
 static const option_spec convert_options[] = {
-    [OPTION_TO] = {"to", "spur32|spur64|composed|v3", "format of OUT\n(default: that of IN)",
+    [OPTION_TO] = {"to", "spur32|spur64|composed|v3", "format of OUT (default: that of IN)",
                    OPTION_CHOICE, 0, 0},
     [OPTION_BYTE_ORDER] = {"byte-order", "little|big", "byte order of OUT (default: that of IN)",
                            OPTION_CHOICE, 0, 0},
@@ -26,10 +26,10 @@ static const option_spec convert_options[] = {
 };
 
 static void
-tell_count(uint64_t count, const char *what)
+tell_count(uint64_t count, const char *noun, const char *fate)
 {
 	if (count > 0) {
-		complain("convert: %" PRIu64 " %s", count, what);
+		complain("convert: %" PRIu64 " %s%s %s", count, noun, plural(count), fate);
 	}
 }
 
@@ -37,15 +37,30 @@ tell_count(uint64_t count, const char *what)
 static void
 tell_report(const imago_rebuild_report *report)
 {
-	tell_count(report->num_free_dropped, "free chunk(s) dropped");
-	tell_count(report->num_forwarders_followed, "forwarder(s) followed and dropped");
-	tell_count(report->num_integers_unboxed, "large integer(s) made immediate");
-	tell_count(report->num_integers_boxed, "immediate integer(s) made large integers");
-	tell_count(report->num_floats_unboxed, "float(s) made immediate");
-	tell_count(report->num_floats_boxed, "immediate float(s) made objects");
+	tell_count(report->num_free_dropped, "free chunk", "dropped");
+	tell_count(report->num_forwarders_followed, "forwarder", "followed and dropped");
+	tell_count(report->num_integers_unboxed, "large integer", "made immediate");
+	tell_count(report->num_integers_boxed, "immediate integer", "boxed");
+	tell_count(report->num_floats_unboxed, "boxed float", "made immediate");
+	tell_count(report->num_floats_boxed, "immediate float", "boxed");
 	if (report->float_order_normalised) {
 		complain("convert: floats had their words in an order that is unusual for the byte order; "
 		         "they have the usual one now (headerFlags bit 1)");
+	}
+}
+
+/* Says what of the header a composed image has no place for. */
+static void
+tell_composed(const imago_heap *in)
+{
+	const imago_wrapping *wrapping = &in->wrapping;
+	uint64_t num_used = 0;
+	for (uint64_t i = 0; i < wrapping->header_tail_size; i++) {
+		num_used += wrapping->header_tail[i] != 0;
+	}
+	tell_count(num_used, "byte", "behind the header's fields dropped");
+	if (in->header.saved_window_size != 0) {
+		complain("convert: savedWindowSize dropped: a composed image does not keep it");
 	}
 }
 
@@ -56,8 +71,16 @@ tell_wrapping(const imago_image *in, const imago_heap *out, imago_format_id form
 	static const imago_wrapping none = {0};
 	const imago_wrapping *had = &in->heap->wrapping;
 	const imago_wrapping *has = format == IMAGO_FORMAT_COMPOSED ? &none : &out->wrapping;
-	tell_count(had->prefix_size - has->prefix_size, "byte(s) before the header dropped");
-	tell_count(had->trailing_size - has->trailing_size, "byte(s) behind the last segment dropped");
+	if (had->prefix_size > has->prefix_size) {
+		tell_count(had->prefix_size - has->prefix_size, "byte", "before the header dropped");
+	}
+	if (had->trailing_size > has->trailing_size) {
+		tell_count(had->trailing_size - has->trailing_size, "byte",
+		           "behind the last segment dropped");
+	}
+	if (format == IMAGO_FORMAT_COMPOSED && in->format != IMAGO_FORMAT_COMPOSED) {
+		tell_composed(in->heap);
+	}
 }
 
 /* The format of the result, or a message and false. */

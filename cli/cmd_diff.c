@@ -42,7 +42,9 @@ describe_value(const struct describer *describer, const imago_difference *differ
 		    object.body_kind == IMAGO_BODY_POINTERS ||
 		    (object.body_kind == IMAGO_BODY_METHOD && imago_heap_segment_of(heap, value) != NULL);
 	}
-	if (is_word) {
+	if (strcmp(what, "object model") == 0) {
+		snprintf(text, size, "%s", heap->model == IMAGO_SPUR ? "Spur" : "V3");
+	} else if (is_word) {
 		describe_oop(describer, value, text, size);
 	} else {
 		snprintf(text, size, "%" PRIu64 " (0x%" PRIx64 ")", value, value);

@@ -91,37 +91,44 @@ dump_immediate(const struct describer *describer, imago_oop oop)
 	}
 	char text[DESCRIPTION_SIZE];
 	describe_oop(describer, oop, text, sizeof text);
-	printf("0x%" PRIx64 " is no address, but the immediate %s\n", oop, text);
+	printf("0x%" PRIx64 " is no address; as a word it is %s\n", oop, text);
 	return true;
 }
 
-/* The chunk that holds addr, by walking; only a walk proves where objects start. Where it ends
- * early, what lies at addr is decoded as if an object started there. */
-static exit_status
-find_object(const struct describer *describer, const char *path, imago_addr addr,
-            imago_object *object)
+/* The chunk that holds addr, by walking: only a walk proves where objects start. */
+static bool
+find_chunk(const imago_heap *heap, imago_addr addr, imago_object *object)
 {
-	imago_error error = {0};
+	imago_error ignored = {0};
 	imago_walker walker;
-	imago_walk_init(&walker, describer->heap, &error);
+	imago_walk_init(&walker, heap, &ignored);
 	do {
 		while (imago_walk_next(&walker, object)) {
 			if (addr >= object->chunk && addr - object->chunk < object->total_bytes) {
-				return EXIT_DONE;
+				return true;
 			}
 		}
 	} while (walker.status != IMAGO_OK && imago_walk_skip_segment(&walker));
+	return false;
+}
+
+/* Where the walk does not get, what lies at addr is decoded as if an object started there. */
+static exit_status
+dump_guess(const struct describer *describer, const char *path, imago_addr addr)
+{
+	imago_object object;
+	imago_error error = {0};
 	if (imago_heap_segment_of(describer->heap, addr) == NULL) {
 		complain("%s: no segment holds address 0x%" PRIx64, path, addr);
 		return EXIT_IMAGE;
 	}
-	imago_error guess = {0};
-	if (imago_heap_decode_object(describer->heap, addr, object, &guess) != IMAGO_OK) {
-		return complain_of_error(path, &guess);
-	}
 	complain("%s: the objects cannot be followed as far as 0x%" PRIx64
 	         ": what is shown would be one if it started there",
 	         path, addr);
+	if (imago_heap_decode_object(describer->heap, addr, &object, &error) != IMAGO_OK) {
+		return complain_of_error(path, &error);
+	}
+	dump_object(describer, &object);
 	return EXIT_IMAGE;
 }
 
@@ -129,16 +136,17 @@ static exit_status
 dump_at(const struct describer *describer, const char *path, imago_addr addr)
 {
 	imago_object object;
-	memset(&object, 0, sizeof object);
-	exit_status result = find_object(describer, path, addr, &object);
-	if (object.total_bytes == 0) {
-		return result;
+	if (!find_chunk(describer->heap, addr, &object)) {
+		return dump_guess(describer, path, addr);
 	}
-	if (object.oop != addr) {
-		printf("0x%" PRIx64 " lies %" PRIu64 " bytes into\n", addr, addr - object.chunk);
+	if (addr < object.oop) {
+		printf("0x%" PRIx64 " is in the header words before\n", addr);
+	} else if (addr > object.oop) {
+		printf("0x%" PRIx64 " lies %" PRIu64 " byte%s into\n", addr, addr - object.oop,
+		       plural(addr - object.oop));
 	}
 	dump_object(describer, &object);
-	return result;
+	return EXIT_DONE;
 }
 
 static exit_status

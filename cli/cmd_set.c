@@ -95,19 +95,26 @@ is_special_objects(const imago_heap *heap, imago_oop oop, imago_allocator *alloc
 	       object.kind == IMAGO_OBJECT_ORDINARY && object.body_kind == IMAGO_BODY_POINTERS;
 }
 
-/* Why a value contradicts what the file holds, or NULL. Fields that place the heap were believed
- * when it was read, so any other value of them is wrong. */
+/* Fields that place the objects were believed when the file was read: any other value is wrong. */
+static bool
+places_objects(const imago_heap *heap, const char *name)
+{
+	return strcmp(name, "imageHeaderSize") == 0 || strcmp(name, "dataSize") == 0 ||
+	       (strcmp(name, "firstSegSize") == 0 && heap->model == IMAGO_SPUR);
+}
+
+/* Why a value contradicts what the file holds, or NULL. */
 static const char *
 contradiction(const imago_heap *heap, const char *name, uint64_t old, uint64_t value,
               imago_allocator *allocator)
 {
-	static const char *const placing[] = {"imageHeaderSize", "dataSize", "firstSegSize"};
-	for (size_t i = 0; i < sizeof placing / sizeof placing[0]; i++) {
-		if (strcmp(name, placing[i]) == 0 && value != old) {
-			return "the objects would not be found where they lie";
-		}
+	if (value == old) {
+		return NULL;
 	}
-	if (strcmp(name, "oldBaseAddr") == 0 && value != old) {
+	if (places_objects(heap, name)) {
+		return "the objects would not be found where they lie";
+	}
+	if (strcmp(name, "oldBaseAddr") == 0) {
 		return "every pointer would point elsewhere (imago convert --base relocates them)";
 	}
 	if (strcmp(name, "imageFormat") == 0 && !formats_agree(old, value)) {
@@ -116,7 +123,7 @@ contradiction(const imago_heap *heap, const char *name, uint64_t old, uint64_t v
 	if (strcmp(name, "headerFlags") == 0 && ((value ^ old) & IMAGO_FLAG_FLOATS_LOW_WORD_FIRST)) {
 		return "every float would change: bit 1 says how their words are stored";
 	}
-	if (strcmp(name, "initialSpecialObjectsOop") == 0 && value != old &&
+	if (strcmp(name, "initialSpecialObjectsOop") == 0 &&
 	    !is_special_objects(heap, value, allocator)) {
 		return "no array of pointers has that address";
 	}

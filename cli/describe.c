@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "imago/known_objects.h"
@@ -65,12 +66,23 @@ boxed_float_bits(const struct describer *describer, const imago_object *object, 
 	return true;
 }
 
+/* As few digits as give the same float again; never the look of an integer. */
 static void
 describe_float(uint64_t bits, char *text, size_t size)
 {
+	enum { MOST_DIGITS = 17 };
 	double value = 0;
+	char digits[40];
 	memcpy(&value, &bits, sizeof value);
-	snprintf(text, size, "%.17g", value);
+	for (int precision = 6; precision <= MOST_DIGITS; precision++) {
+		snprintf(digits, sizeof digits, "%.*g", precision, value);
+		double again = strtod(digits, NULL);
+		if (memcmp(&again, &value, sizeof value) == 0) {
+			break;
+		}
+	}
+	bool like_integer = digits[strspn(digits, "-0123456789")] == '\0';
+	snprintf(text, size, "%s%s", digits, like_integer ? ".0" : "");
 }
 
 static void

@@ -114,7 +114,7 @@ dump_header(const struct describer *describer, const imago_object *object)
 	       object->total_bytes, object->chunk, object->num_slots, plural(object->num_slots),
 	       object->body);
 	if (object->unused_tail > 0) {
-		printf(", %u bytes of the last unused", object->unused_tail);
+		printf(", %u byte%s at the end unused", object->unused_tail, plural(object->unused_tail));
 	}
 	putchar('\n');
 }
@@ -261,14 +261,33 @@ dump_float(const struct describer *describer, const imago_object *object)
 	}
 }
 
-/* A chunk's words, when the chunk is in use by the VM alone: no oops to follow. */
+/* The words of a body that holds no oops to follow. */
 static void
-dump_words(const imago_heap *heap, const imago_object *object, uint64_t limit)
+dump_words(const imago_heap *heap, const imago_object *object)
 {
 	int digits = heap->layout.word_bytes * 2;
 	printf("words\n");
-	for (uint64_t i = 0; i < object->num_slots && i < limit; i++) {
+	for (uint64_t i = 0; i < object->num_slots; i++) {
 		printf("  %6" PRIu64 "  0x%0*" PRIx64 "\n", i, digits,
+		       imago_heap_fetch_slot(heap, object, i));
+	}
+}
+
+/* The links of a free chunk (spur.md §11); what lies behind them is litter of dead objects. */
+static void
+dump_free_chunk(const imago_heap *heap, const imago_object *object)
+{
+	static const char *const links[] = {"next", "previous", "parent", "smaller", "larger"};
+	enum { LIST_LINKS = 2, TREE_LINKS = 5 };
+	/* There is a list for each multiple of 8 bytes up to this; larger chunks form a tree. */
+	uint64_t tree_bytes = heap->layout.word_bytes == 8 ? 512 : 256;
+	uint64_t num_links = object->total_bytes >= tree_bytes ? TREE_LINKS : LIST_LINKS;
+	if (heap->model != IMAGO_SPUR) {
+		return;
+	}
+	printf("links\n");
+	for (uint64_t i = 0; i < num_links && i < object->num_slots; i++) {
+		printf("  %-14s  0x%0*" PRIx64 "\n", links[i], heap->layout.word_bytes * 2,
 		       imago_heap_fetch_slot(heap, object, i));
 	}
 }
@@ -276,16 +295,11 @@ dump_words(const imago_heap *heap, const imago_object *object, uint64_t limit)
 void
 dump_object(const struct describer *describer, const imago_object *object)
 {
-	enum {
-		FREE_CHUNK_LINKS = 5
-	}; /* next, previous, parent, smaller, larger; behind them: litter */
 	const imago_heap *heap = describer->heap;
 	dump_header(describer, object);
 	dump_float(describer, object);
 	if (object->kind == IMAGO_OBJECT_FREE) {
-		if (heap->model == IMAGO_SPUR) {
-			dump_words(heap, object, FREE_CHUNK_LINKS);
-		}
+		dump_free_chunk(heap, object);
 		return;
 	}
 	switch (object->body_kind) {
@@ -303,7 +317,7 @@ dump_object(const struct describer *describer, const imago_object *object)
 		}
 		break;
 	case IMAGO_BODY_INVALID:
-		dump_words(heap, object, object->num_slots);
+		dump_words(heap, object);
 		break;
 	default:
 		dump_elements(heap, object);

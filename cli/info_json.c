@@ -130,6 +130,7 @@ info_print_json(const image_info *info)
 	add_number(object, "wordBytes", heap->layout.word_bytes);
 	add_text(object, "byteOrder",
 	         heap->layout.byte_order == IMAGO_LITTLE_ENDIAN ? "little" : "big");
+	add_number(object, "bytes", info->image->size);
 	add_number(object, "prefixBytes", heap->wrapping.prefix_size);
 	add_number(object, "trailingBytes", heap->wrapping.trailing_size);
 	json_object_object_add(object, "header", header_json(heap));

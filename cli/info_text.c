@@ -60,10 +60,10 @@ print_format(const image_info *info)
 	const imago_heap *heap = info->image->heap;
 	const imago_format_number *number = imago_format_number_find(heap->header.image_format);
 	print_name(info->path);
-	printf(": %s, %s %" PRIu64 ", %u-bit words, %s-endian\n",
-	       imago_format_name(info->image->format), number != NULL ? number->name : "number",
-	       heap->header.image_format, heap->layout.word_bytes * 8U,
-	       heap->layout.byte_order == IMAGO_LITTLE_ENDIAN ? "little" : "big");
+	printf(": %s, format number %" PRIu64 ", %s-endian, %" PRIu64 " bytes%s\n",
+	       number != NULL ? number->name : "unknown", heap->header.image_format,
+	       heap->layout.byte_order == IMAGO_LITTLE_ENDIAN ? "little" : "big", info->image->size,
+	       info->image->format == IMAGO_FORMAT_COMPOSED ? ", composed" : "");
 	if (heap->wrapping.prefix_size > 0) {
 		printf("  %" PRIu64 " bytes before the header\n", heap->wrapping.prefix_size);
 	}

@@ -121,8 +121,8 @@ complain_of_argument(const struct command *command, const option_spec *spec, con
 		         spec->name, argument, spec->min, spec->max);
 	} else {
 		complain("%s: --%s: '%s' is not a number%s%s", command->name, spec->name, argument,
-		         spec->kind == OPTION_SIZE ? " (K, M, G or T may stand behind it)" : "",
-		         spec->min != 0 ? " above 0" : "");
+		         spec->min != 0 ? " above 0" : "",
+		         spec->kind == OPTION_SIZE ? " (K, M, G or T may stand behind it)" : "");
 	}
 	return false;
 }
@@ -297,7 +297,7 @@ print_option(const char *name, const char *argument, const char *help)
 {
 	int width =
 	    printf("  --%s%s%s", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
-	if (width >= HELP_COLUMN) {
+	if (width + 2 > HELP_COLUMN) {
 		printf("\n");
 		width = 0;
 	}

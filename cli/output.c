@@ -45,15 +45,19 @@ complain(const char *format, ...)
 	putc('\n', stderr);
 }
 
-/* What the library says of an error; of a wrong use, only its noun, since the user made no call. */
+/* What the library says of an error. Of a failed system call the system's own words are enough, and
+ * of a wrong use its noun: the user made no call. */
 static void
 format_error(const imago_error *error, char *sentence, size_t size)
 {
-	if (error->status == IMAGO_EUSAGE && error->what != NULL) {
-		snprintf(sentence, size, "%s%s%s", error->part, error->part[0] != '\0' ? ": " : "",
-		         error->what);
-	} else {
+	bool plain =
+	    error->what != NULL && (error->status == IMAGO_EUSAGE || error->status == IMAGO_EIO);
+	if (!plain) {
 		imago_error_format(error, sentence, size);
+	} else {
+		snprintf(sentence, size, "%s%s%s%s%s", error->part, error->part[0] != '\0' ? ": " : "",
+		         error->what, error->os_error != 0 ? ": " : "",
+		         error->os_error != 0 ? strerror(error->os_error) : "");
 	}
 }
 
