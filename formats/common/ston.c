@@ -122,7 +122,7 @@ is_duplicate(const imago_ston *record, const imago_ston_field *field)
 static imago_status
 take_field(parser *at, imago_ston *record)
 {
-	imago_ston_field field = {0};
+	imago_ston_field field = {.name = at->text};
 	skip_space(at);
 	field.name_offset = at->position;
 	imago_status status = take_character(at, '#', "'#' before a field name");

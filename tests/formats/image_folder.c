@@ -103,9 +103,7 @@ splice(imago_folder *folder, const char *name, const char *text, const char *pla
 	size_t size = strlen(text) - length + strlen(new);
 	char *changed = calloc(1, size + 1);
 	assert_non_null(changed);
-	memcpy(changed, text, before);
-	memcpy(changed + before, new, strlen(new));
-	memcpy(changed + before + strlen(new), place + length, strlen(place + length));
+	snprintf(changed, size + 1, "%.*s%s%s", (int)before, text, new, place + length);
 	replace(folder, name, changed, size);
 	free(changed);
 }

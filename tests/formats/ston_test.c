@@ -157,7 +157,7 @@ names_end_at_64_characters(void **state)
 		char text[1024] = "S {#imageFormat : 68021, #";
 		imago_error error = {0};
 		repeat(text, 'x', length);
-		strcat(text, " : 1}");
+		snprintf(text + strlen(text), sizeof text - strlen(text), " : 1}");
 		if (length <= 64) {
 			assert_parses(text);
 		} else {
@@ -168,7 +168,7 @@ names_end_at_64_characters(void **state)
 	char text[1024] = "";
 	imago_error error = {0};
 	repeat(text, 'S', 65);
-	strcat(text, " {#imageFormat : 68021}");
+	snprintf(text + strlen(text), sizeof text - strlen(text), " {#imageFormat : 68021}");
 	assert_int_equal(read_header(text, strlen(text), &error), IMAGO_ERANGE);
 	assert_error(&error, IMAGO_ERANGE, "structure name", 0);
 }
