@@ -148,7 +148,9 @@ imago_format_name(imago_format_id format)
 imago_status
 imago_format_probe(imago_format_id *out, const uint8_t *bytes, uint64_t size, imago_error *error)
 {
-	for (size_t i = 0; i < IMAGO_NUM_FORMATS; i++) {
+	/* From the last row: a bundle says what it is in its first bytes, a classic file possibly only
+	 * behind a prefix of any 512 bytes. */
+	for (size_t i = IMAGO_NUM_FORMATS; i-- > 0;) {
 		if (formats[i].probe(bytes, size)) {
 			*out = (imago_format_id)i;
 			return IMAGO_OK;

@@ -320,6 +320,19 @@ every_allocation_failure_is_reported(void **state)
 	test_image_release(&file);
 }
 
+static void
+a_bundle_with_a_format_number_behind_its_first_512_bytes_is_still_a_bundle(void **state)
+{
+	(void)state;
+	uint8_t bytes[1024] = "imago folder 1\nheader.ston 900\n";
+	imago_image image;
+	imago_store_u32(bytes + 512, 6521, IMAGO_LITTLE_ENDIAN);
+	assert_int_not_equal(imago_image_read(&image, bytes, sizeof bytes, &allocator, &error),
+	                     IMAGO_OK);
+	assert_int_equal(image.format, IMAGO_FORMAT_COMPOSED);
+	imago_image_close(&image);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, finish)
 
 int
@@ -327,6 +340,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(formats_have_names),
+	    TEST(a_bundle_with_a_format_number_behind_its_first_512_bytes_is_still_a_bundle),
 	    TEST(every_format_is_found_by_its_bytes_and_written_back),
 	    TEST(bytes_of_no_format_are_refused),
 	    TEST(what_is_saved_is_opened_again_with_the_same_meaning),
