@@ -1,0 +1,243 @@
+/* pointer_marks.c: the header walk of the hot loops (core/memory/README.md, "Hot loops"). */
+#include "pointer_marks.h"
+
+enum {
+	LONGEST_OBJECT = 63,        /* words of one step: the bits of an object fit one shift */
+	PREFETCH_BYTES = 512,       /* within the margin */
+	REAL_CLASS_BITS = 0x3FFFE0, /* of a header: not all clear in class indices from 32 on */
+	ALL_SLOTS = 255,
+	SPUR_LITERALS = 0x7FFF,
+	V3_LITERALS = 0xFF,
+};
+
+/* What a format says about slots, so that the number of those that hold oops is
+ * min(slots, (method header & literals) + fixed), and whether slot 0 must be an integer. */
+typedef struct slot_rule {
+	uint32_t fixed;
+	uint32_t literals;
+	uint32_t header_tag;
+	uint32_t padding; /* 16 bytes: the index needs no multiplication */
+} slot_rule;
+
+#define POINTERS           \
+	{                      \
+		.fixed = ALL_SLOTS \
+	}
+#define SPUR_METHOD(tag)                                           \
+	{                                                              \
+		.fixed = 1, .literals = SPUR_LITERALS, .header_tag = (tag) \
+	}
+#define V3_METHOD                                            \
+	{                                                        \
+		.fixed = 1, .literals = V3_LITERALS, .header_tag = 1 \
+	}
+
+/* Formats that are not named, valid or not, have no slots that hold oops. */
+static const slot_rule spur32_rules[32] = {
+    [0] = POINTERS,        [1] = POINTERS,        [2] = POINTERS,        [3] = POINTERS,
+    [4] = POINTERS,        [5] = POINTERS,        [24] = SPUR_METHOD(1), [25] = SPUR_METHOD(1),
+    [26] = SPUR_METHOD(1), [27] = SPUR_METHOD(1),
+};
+static const slot_rule spur64_rules[32] = {
+    [0] = POINTERS,        [1] = POINTERS,        [2] = POINTERS,        [3] = POINTERS,
+    [4] = POINTERS,        [5] = POINTERS,        [24] = SPUR_METHOD(7), [25] = SPUR_METHOD(7),
+    [26] = SPUR_METHOD(7), [27] = SPUR_METHOD(7), [28] = SPUR_METHOD(7), [29] = SPUR_METHOD(7),
+    [30] = SPUR_METHOD(7), [31] = SPUR_METHOD(7),
+};
+static const slot_rule v3_rules[16] = {
+    [0] = POINTERS,   [1] = POINTERS,   [2] = POINTERS,   [3] = POINTERS,   [4] = POINTERS,
+    [12] = V3_METHOD, [13] = V3_METHOD, [14] = V3_METHOD, [15] = V3_METHOD,
+};
+
+/* A growing row of bits, appended to without a branch. */
+typedef struct bit_row {
+	uint64_t *words;
+	uint64_t pending; /* the bits of the last, unfinished word */
+} bit_row;
+
+/* Appends num_bits (0 … 63) bits behind the size bits that the row has; above them, bits is clear.
+ */
+IMAGO_ALWAYS_INLINE void
+append(bit_row *row, uint32_t size, uint64_t bits, uint32_t num_bits)
+{
+	uint64_t filled = row->pending | bits << (size & 63);
+	uint64_t spilled = bits >> 1 >> (~size & 63);
+	uint64_t crossed = 0 - (uint64_t)((size ^ (size + num_bits)) >> 6 & 1);
+	row->words[size >> 6] = filled;
+	row->pending = filled ^ ((filled ^ spilled) & crossed);
+}
+
+/* Ends a row of size bits on a group boundary. */
+IMAGO_ALWAYS_INLINE void
+finish(bit_row *row, uint32_t size)
+{
+	row->words[size >> 6] = row->pending;
+	row->words[(size >> 6) + 1] = 0;
+}
+
+/* The lowest count (0 … 63) bits. */
+IMAGO_ALWAYS_INLINE uint64_t
+ones(uint32_t count)
+{
+	return (UINT64_C(1) << count) - 1;
+}
+
+IMAGO_ALWAYS_INLINE uint32_t
+num_oops(const slot_rule *rule, uint32_t num_slots, uint32_t method_header)
+{
+	uint32_t count = (method_header & rule->literals) + rule->fixed;
+	return count < num_slots ? count : num_slots;
+}
+
+IMAGO_ALWAYS_INLINE void
+mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, imago_layout layout)
+{
+	const uint32_t word_bytes = layout.word_bytes;
+	const uint32_t header_words = 8 / word_bytes;
+	const slot_rule *rules = word_bytes == 8 ? spur64_rules : spur32_rules;
+	bit_row row = {.words = marks->slots};
+	uint32_t num_objects = 0;
+	uint32_t size = 0;
+	while (size < max_words) {
+		const uint8_t *chunk = bytes + (uint64_t)size * word_bytes;
+		__builtin_prefetch(chunk + PREFETCH_BYTES);
+		uint64_t header = imago_load_u64(chunk, layout.byte_order);
+		uint32_t first_slot = (uint32_t)imago_load_word(chunk + 8, layout);
+		uint32_t num_slots = (uint32_t)(header >> 56);
+		const slot_rule *rule = &rules[header >> 24 & 31];
+		bool strange = ((uint32_t)header & REAL_CLASS_BITS) == 0 ||
+		               num_slots > LONGEST_OBJECT - header_words - 1 ||
+		               ((first_slot ^ 1) & rule->header_tag) != 0;
+		if (IMAGO_UNLIKELY(strange)) {
+			break;
+		}
+		uint32_t oops = num_oops(rule, num_slots, first_slot >> (word_bytes == 8 ? 3 : 1));
+		uint32_t body_words = num_slots + (num_slots == 0);
+		if (word_bytes == 4) {
+			body_words = (body_words + 1) & ~UINT32_C(1);
+		}
+		append(&row, size, ones(oops) << header_words, header_words + body_words);
+		size += header_words + body_words;
+		num_objects++;
+	}
+	finish(&row, size);
+	marks->num_words = size;
+	marks->num_objects = num_objects;
+}
+
+IMAGO_ALWAYS_INLINE void
+mark_v3(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks,
+        imago_byte_order order)
+{
+	bit_row slots = {.words = marks->slots};
+	bit_row class_words = {.words = marks->class_words};
+	uint32_t num_objects = 0;
+	uint32_t size = 0;
+	while (size < max_words) {
+		const uint8_t *chunk = bytes + (uint64_t)size * 4;
+		uint32_t first = imago_load_u32(chunk, order);
+		uint32_t type = first & 3;
+		uint32_t before = 6 >> 2 * type & 3; /* words before the base header: 2, 1, -, 0 */
+		const uint8_t *base = chunk + 4 * (uint64_t)before;
+		uint32_t class_word = imago_load_u32(base - (before > 0 ? 4 : 0), order);
+		uint32_t header = imago_load_u32(base, order);
+		uint32_t first_slot = imago_load_u32(base + 4, order);
+		uint32_t size_words = (type == 0 ? first : header & 0xFC) >> 2;
+		const slot_rule *rule = &v3_rules[header >> 8 & 15];
+		bool strange = type == 2 || (((header ^ type) | (class_word ^ type)) & 3) != 0 ||
+		               size_words - 1 > LONGEST_OBJECT - 3 ||
+		               ((first_slot ^ 1) & rule->header_tag) != 0;
+		if (IMAGO_UNLIKELY(strange)) {
+			break;
+		}
+		uint32_t oops = num_oops(rule, size_words - 1, first_slot >> 10);
+		uint32_t num_words = before + size_words;
+		append(&slots, size, ones(oops) << (before + 1), num_words);
+		append(&class_words, size, ones(before) & ~ones(before >> 1), num_words);
+		size += num_words;
+		num_objects++;
+	}
+	finish(&slots, size);
+	finish(&class_words, size);
+	marks->num_words = size;
+	marks->num_objects = num_objects;
+}
+
+IMAGO_ALWAYS_INLINE void
+mark(const imago_heap *heap, const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks)
+{
+	bool little = heap->layout.byte_order == IMAGO_LITTLE_ENDIAN;
+	if (heap->model == IMAGO_V3 && little) {
+		mark_v3(bytes, max_words, marks, IMAGO_LITTLE_ENDIAN);
+	} else if (heap->model == IMAGO_V3) {
+		mark_v3(bytes, max_words, marks, IMAGO_BIG_ENDIAN);
+	} else if (heap->layout.word_bytes == 8 && little) {
+		mark_spur(bytes, max_words, marks, (imago_layout){8, IMAGO_LITTLE_ENDIAN});
+	} else if (heap->layout.word_bytes == 8) {
+		mark_spur(bytes, max_words, marks, (imago_layout){8, IMAGO_BIG_ENDIAN});
+	} else if (little) {
+		mark_spur(bytes, max_words, marks, (imago_layout){4, IMAGO_LITTLE_ENDIAN});
+	} else {
+		mark_spur(bytes, max_words, marks, (imago_layout){4, IMAGO_BIG_ENDIAN});
+	}
+}
+
+static void
+mark_portably(const imago_heap *heap, const uint8_t *bytes, uint32_t max_words,
+              imago_pointer_marks *marks)
+{
+	mark(heap, bytes, max_words, marks);
+}
+
+#if defined(__x86_64__)
+
+/* The same with shifts by any register. */
+__attribute__((target("bmi,bmi2"))) static void
+mark_with_bmi2(const imago_heap *heap, const uint8_t *bytes, uint32_t max_words,
+               imago_pointer_marks *marks)
+{
+	mark(heap, bytes, max_words, marks);
+}
+
+static bool
+has_bmi2(void)
+{
+	return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+#else
+
+static void
+mark_with_bmi2(const imago_heap *heap, const uint8_t *bytes, uint32_t max_words,
+               imago_pointer_marks *marks)
+{
+	mark(heap, bytes, max_words, marks);
+}
+
+static bool
+has_bmi2(void)
+{
+	return false;
+}
+
+#endif
+
+void
+imago_mark_pointers(const imago_heap *heap, const imago_segment *segment, uint64_t position,
+                    imago_pointer_marks *marks)
+{
+	const uint8_t *bytes = segment->bytes + position;
+	uint64_t left = segment->size - position;
+	marks->num_words = 0;
+	marks->num_objects = 0;
+	if (left <= IMAGO_MARK_MARGIN) {
+		return;
+	}
+	uint64_t words = (left - IMAGO_MARK_MARGIN) / heap->layout.word_bytes;
+	uint32_t max_words = words < IMAGO_MARK_WORDS ? (uint32_t)words : IMAGO_MARK_WORDS;
+	if (has_bmi2()) {
+		mark_with_bmi2(heap, bytes, max_words, marks);
+	} else {
+		mark_portably(heap, bytes, max_words, marks);
+	}
+}
