@@ -58,6 +58,10 @@ no_prefix_of_a_composed_image_is_clean(void **state)
 	imago_allocator allocator;
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		/* A big-endian folder is never without a finding: composed.bigEndian. */
+		if (test_layouts[i].layout.byte_order == IMAGO_BIG_ENDIAN) {
+			continue;
+		}
 		test_image image = test_image_of(perm_heap(&test_layouts[i], &allocator),
 		                                 IMAGO_FORMAT_COMPOSED, &allocator);
 		assert_no_prefix_is_clean(&image, stride, test_layouts[i].name);
