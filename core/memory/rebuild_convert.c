@@ -12,34 +12,25 @@
 
 enum { HEADER = 8, OVERFLOW = 255 };
 
-/* What the units of a body are. */
-typedef enum unit {
-	UNIT_WORDS, /* of a format that means nothing, too: reversible, and never moved */
-	UNIT_OOPS,
-	UNIT_BYTES,
-	UNIT_16,
-	UNIT_32,
-	UNIT_64,
-	UNIT_METHOD,
-} unit;
-
-#define O UNIT_OOPS
-#define B UNIT_BYTES
-#define M UNIT_METHOD
-#define H UNIT_16
-#define W UNIT_WORDS
-static const uint8_t units_32[32] = {
-    O, O, O, O, O, O, W, W, W, UNIT_64, UNIT_32, W, H, H, W, W,
-    B, B, B, B, W, W, W, W, M, M,       M,       M, W, W, W, W,
-};
-static const uint8_t units_64[32] = {
-    O, O, O, O, O, O, W, W, W, UNIT_64, UNIT_32, UNIT_32, H, H, H, H,
-    B, B, B, B, B, B, B, B, M, M,       M,       M,       M, M, M, M,
+#define O IMAGO_UNIT_OOPS
+#define B IMAGO_UNIT_BYTES
+#define M IMAGO_UNIT_METHOD
+#define H IMAGO_UNIT_16
+#define F IMAGO_UNIT_32
+#define D IMAGO_UNIT_64
+#define W IMAGO_UNIT_WORDS
+const uint8_t imago_rebuild_units[2][32] = {
+    {O, O, O, O, O, O, W, W, W, D, F, W, H, H, W, W,
+     B, B, B, B, W, W, W, W, M, M, M, M, W, W, W, W},
+    {O, O, O, O, O, O, W, W, W, D, F, F, H, H, H, H,
+     B, B, B, B, B, B, B, B, M, M, M, M, M, M, M, M},
 };
 #undef O
 #undef B
 #undef M
 #undef H
+#undef F
+#undef D
 #undef W
 
 /* The piece of an address; false when there is none. */
@@ -183,26 +174,10 @@ class_index_of(const open_chunk *chunk)
 	return (uint32_t)(chunk->header & (IMAGO_CLASS_INDEX_LIMIT - 1));
 }
 
-/* The slots of a method that hold oops, as imago_heap_num_pointer_slots counts them. */
-IMAGO_ALWAYS_INLINE uint64_t
-num_method_oops(convert_recipe recipe, const open_chunk *chunk)
-{
-	if (chunk->num_slots == 0) {
-		return 0;
-	}
-	imago_tagging tagging = imago_tagging_of(IMAGO_SPUR, recipe.from.word_bytes);
-	imago_oop header = imago_load_word(chunk->from, recipe.from);
-	uint64_t num_oops = 1;
-	if (imago_oop_kind_of(tagging, header) == IMAGO_OOP_INTEGER) {
-		num_oops += (uint64_t)imago_oop_integer(tagging, header) & 0x7FFF;
-	}
-	return num_oops < chunk->num_slots ? num_oops : chunk->num_slots;
-}
-
 static bool
 convert_method(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
 {
-	uint64_t num_oops = num_method_oops(recipe, chunk);
+	uint64_t num_oops = imago_rebuild_method_oops(recipe.from, chunk->from, chunk->num_slots);
 	uint64_t oop_bytes = num_oops * recipe.from.word_bytes;
 	memcpy(chunk->to + oop_bytes, chunk->from + oop_bytes, (size_t)(chunk->body_bytes - oop_bytes));
 	return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, num_oops);
@@ -235,13 +210,6 @@ convert_forwarder(imago_rebuild_mover *mover, convert_recipe recipe, const open_
 	return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, chunk->num_slots > 0);
 }
 
-static bool
-is_float(const imago_rebuild_mover *mover, const open_chunk *chunk)
-{
-	return mover->float_class != 0 &&
-	       imago_class_table_at(mover->classes, class_index_of(chunk)) == mover->float_class;
-}
-
 static void
 convert_bits_32(const imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
 {
@@ -251,7 +219,7 @@ convert_bits_32(const imago_rebuild_mover *mover, convert_recipe recipe, const o
 	}
 	bool whole = (chunk->header >> 24 & 31) == IMAGO_FORMAT_BITS32 &&
 	             chunk->num_slots * recipe.from.word_bytes == 8;
-	if (whole && is_float(mover, chunk)) {
+	if (whole && imago_rebuild_is_float(mover, class_index_of(chunk))) {
 		reverse_64(chunk->from, chunk->to, chunk->body_bytes);
 	} else {
 		reverse_32(chunk->from, chunk->to, chunk->body_bytes);
@@ -262,7 +230,7 @@ convert_bits_32(const imago_rebuild_mover *mover, convert_recipe recipe, const o
 IMAGO_ALWAYS_INLINE bool
 convert_body(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
 {
-	const uint8_t *units = recipe.from.word_bytes == 8 ? units_64 : units_32;
+	const uint8_t *units = imago_rebuild_units[recipe.from.word_bytes == 8];
 	uint32_t class_index = class_index_of(chunk);
 	bool moves = recipe.move;
 	if (IMAGO_UNLIKELY(class_index < IMAGO_CLASS_FIRST_REAL)) {
@@ -275,8 +243,8 @@ convert_body(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk
 		}
 		moves = moves && class_index > IMAGO_CLASS_FORWARDER;
 	}
-	switch ((unit)units[chunk->header >> 24 & 31]) {
-	case UNIT_OOPS:
+	switch ((imago_rebuild_unit)units[chunk->header >> 24 & 31]) {
+	case IMAGO_UNIT_OOPS:
 		if (!moves) {
 			convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
 			return true;
@@ -285,123 +253,134 @@ convert_body(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk
 		convert_words(recipe, chunk->from + chunk->body_bytes - 8,
 		              chunk->to + chunk->body_bytes - 8, 8);
 		return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, chunk->num_slots);
-	case UNIT_METHOD:
+	case IMAGO_UNIT_METHOD:
 		return convert_method(mover, recipe, chunk);
-	case UNIT_BYTES:
+	case IMAGO_UNIT_BYTES:
 		copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
 		return true;
-	case UNIT_16:
+	case IMAGO_UNIT_16:
 		if (recipe.swap) {
 			reverse_16(chunk->from, chunk->to, chunk->body_bytes);
 		} else {
 			copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
 		}
 		return true;
-	case UNIT_32:
+	case IMAGO_UNIT_32:
 		convert_bits_32(mover, recipe, chunk);
 		return true;
-	case UNIT_64:
+	case IMAGO_UNIT_64:
 		if (recipe.swap) {
 			reverse_64(chunk->from, chunk->to, chunk->body_bytes);
 		} else {
 			copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
 		}
 		return true;
-	case UNIT_WORDS:
+	case IMAGO_UNIT_WORDS:
 		convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
 		return true;
 	}
 	return false;
 }
 
+/* Converts the chunk at a position and returns the next one; the same after a failure. */
 IMAGO_ALWAYS_INLINE uint64_t
-convert_chunks(imago_rebuild_mover *mover, convert_recipe recipe, imago_addr start,
-               const uint8_t *from, uint8_t *to, uint64_t size)
+convert_chunk(imago_rebuild_mover *mover, convert_recipe recipe, const imago_rebuild_span *span,
+              uint64_t position)
 {
 	const uint64_t word_bytes = recipe.from.word_bytes;
-	uint64_t position = 0;
-	while (size - position >= HEADER) {
-		uint64_t header = imago_load_u64(from + position, recipe.from.byte_order);
-		uint64_t num_slots = header >> 56;
-		uint64_t body = position + HEADER;
-		imago_store_u64(to + position, header, recipe.to.byte_order);
-		if (IMAGO_UNLIKELY(num_slots == OVERFLOW)) {
-			if (size - body < HEADER) {
-				return position;
-			}
-			num_slots = header & ((UINT64_C(1) << 56) - 1);
-			header = imago_load_u64(from + body, recipe.from.byte_order);
-			imago_store_u64(to + body, header, recipe.to.byte_order);
-			body += HEADER;
-			if (header >> 56 != OVERFLOW) {
-				return position;
-			}
-		}
-		if (num_slots > (size - body) / word_bytes) {
+	const uint8_t *from = span->from;
+	uint64_t header = imago_load_u64(from + position, recipe.from.byte_order);
+	uint64_t num_slots = header >> 56;
+	uint64_t body = position + HEADER;
+	imago_store_u64(span->to + position, header, recipe.to.byte_order);
+	if (IMAGO_UNLIKELY(num_slots == OVERFLOW)) {
+		if (span->size - body < HEADER) {
 			return position;
 		}
-		uint64_t body_bytes = num_slots > 0 ? (num_slots * word_bytes + 7) & ~UINT64_C(7) : 8;
-		if (body_bytes > size - body) {
+		num_slots = header & ((UINT64_C(1) << 56) - 1);
+		header = imago_load_u64(from + body, recipe.from.byte_order);
+		imago_store_u64(span->to + body, header, recipe.to.byte_order);
+		body += HEADER;
+		if (header >> 56 != OVERFLOW) {
 			return position;
 		}
-		open_chunk chunk = {
-		    .body = start + body,
-		    .from = from + body,
-		    .to = to + body,
-		    .num_slots = num_slots,
-		    .body_bytes = body_bytes,
-		    .header = header,
-		};
-		if (!convert_body(mover, recipe, &chunk)) {
-			return position;
-		}
-		position = body + body_bytes;
 	}
-	return position;
+	if (num_slots > (span->size - body) / word_bytes) {
+		return position;
+	}
+	uint64_t body_bytes = num_slots > 0 ? (num_slots * word_bytes + 7) & ~UINT64_C(7) : 8;
+	if (body_bytes > span->size - body) {
+		return position;
+	}
+	open_chunk chunk = {
+	    .body = span->start + body,
+	    .from = from + body,
+	    .to = span->to + body,
+	    .num_slots = num_slots,
+	    .body_bytes = body_bytes,
+	    .header = header,
+	};
+	return convert_body(mover, recipe, &chunk) ? body + body_bytes : position;
 }
 
 /* Reversal alone: the conversion that is to keep up with memory. All is constant but the mover. */
 IMAGO_ALWAYS_INLINE uint64_t
 reverse_chunks(imago_rebuild_mover *mover, uint8_t word_bytes, imago_byte_order order,
-               imago_addr start, const uint8_t *from, uint8_t *to, uint64_t size)
+               const imago_rebuild_span *span)
 {
 	bool little = order == IMAGO_LITTLE_ENDIAN;
-	convert_recipe recipe = {
+	const convert_recipe recipe = {
 	    .from = {.word_bytes = word_bytes, .byte_order = order},
 	    .to = {.word_bytes = word_bytes,
 	           .byte_order = little ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN},
 	    .swap = true,
 	};
-	return convert_chunks(mover, recipe, start, from, to, size);
+	uint64_t position = 0;
+	for (;;) {
+		position = imago_rebuild_reverse_plain(mover, span, position);
+		if (span->size - position < HEADER) {
+			return position;
+		}
+		uint64_t next = convert_chunk(mover, recipe, span, position);
+		if (next == position) {
+			return position;
+		}
+		position = next;
+	}
 }
 
 /* Any byte orders. */
 IMAGO_ALWAYS_INLINE uint64_t
-move_chunks(imago_rebuild_mover *mover, uint8_t word_bytes, imago_addr start, const uint8_t *from,
-            uint8_t *to, uint64_t size)
+move_chunks(imago_rebuild_mover *mover, uint8_t word_bytes, const imago_rebuild_span *span)
 {
-	convert_recipe recipe = {
+	const convert_recipe recipe = {
 	    .from = {.word_bytes = word_bytes, .byte_order = mover->from_order},
 	    .to = {.word_bytes = word_bytes, .byte_order = mover->to_order},
 	    .swap = mover->from_order != mover->to_order,
 	    .move = true,
 	};
-	return convert_chunks(mover, recipe, start, from, to, size);
+	uint64_t position = 0;
+	while (span->size - position >= HEADER) {
+		uint64_t next = convert_chunk(mover, recipe, span, position);
+		if (next == position) {
+			return position;
+		}
+		position = next;
+	}
+	return position;
 }
 
 uint64_t
-imago_rebuild_convert_spur(imago_rebuild_mover *mover, imago_addr start, const uint8_t *from,
-                           uint8_t *to, uint64_t size)
+imago_rebuild_convert_spur(imago_rebuild_mover *mover, const imago_rebuild_span *span)
 {
 	bool wide = mover->source->layout.word_bytes == 8;
 	if (mover->moving) {
-		return wide ? move_chunks(mover, 8, start, from, to, size)
-		            : move_chunks(mover, 4, start, from, to, size);
+		return wide ? move_chunks(mover, 8, span) : move_chunks(mover, 4, span);
 	}
 	if (mover->from_order == IMAGO_LITTLE_ENDIAN) {
-		return wide ? reverse_chunks(mover, 8, IMAGO_LITTLE_ENDIAN, start, from, to, size)
-		            : reverse_chunks(mover, 4, IMAGO_LITTLE_ENDIAN, start, from, to, size);
+		return wide ? reverse_chunks(mover, 8, IMAGO_LITTLE_ENDIAN, span)
+		            : reverse_chunks(mover, 4, IMAGO_LITTLE_ENDIAN, span);
 	}
-	return wide ? reverse_chunks(mover, 8, IMAGO_BIG_ENDIAN, start, from, to, size)
-	            : reverse_chunks(mover, 4, IMAGO_BIG_ENDIAN, start, from, to, size);
+	return wide ? reverse_chunks(mover, 8, IMAGO_BIG_ENDIAN, span)
+	            : reverse_chunks(mover, 4, IMAGO_BIG_ENDIAN, span);
 }

@@ -116,21 +116,21 @@ convert_body(const chunk_words *words, const imago_object *object)
 }
 
 uint64_t
-imago_rebuild_convert_v3(imago_rebuild_mover *mover, imago_addr start, const uint8_t *from,
-                         uint8_t *to, uint64_t size)
+imago_rebuild_convert_v3(imago_rebuild_mover *mover, const imago_rebuild_span *span)
 {
 	uint64_t position = 0;
-	while (position < size) {
+	while (position < span->size) {
 		imago_object object;
-		if (imago_heap_decode_chunk(mover->source, start + position, &object, NULL) != IMAGO_OK ||
-		    object.total_bytes > size - position) {
+		imago_addr address = span->start + position;
+		if (imago_heap_decode_chunk(mover->source, address, &object, NULL) != IMAGO_OK ||
+		    object.total_bytes > span->size - position) {
 			return position;
 		}
 		chunk_words words = {
 		    .mover = mover,
-		    .address = start + position,
-		    .from = from + position,
-		    .to = to + position,
+		    .address = address,
+		    .from = span->from + position,
+		    .to = span->to + position,
 		};
 		bool converted;
 		if (object.kind == IMAGO_OBJECT_FREE) {

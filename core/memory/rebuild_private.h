@@ -111,12 +111,61 @@ typedef struct imago_rebuild_mover {
 /* The address after the move; false when it lies in no segment. Permanent space stays. */
 bool imago_rebuild_move(imago_rebuild_mover *mover, imago_addr addr, imago_addr *moved);
 
-/* Converts size bytes of chunks whose first has address start. Returns the bytes done: less than
- * size after a failure. */
-uint64_t imago_rebuild_convert_spur(imago_rebuild_mover *mover, imago_addr start,
-                                    const uint8_t *from, uint8_t *to, uint64_t size);
-uint64_t imago_rebuild_convert_v3(imago_rebuild_mover *mover, imago_addr start, const uint8_t *from,
-                                  uint8_t *to, uint64_t size);
+/* A run of chunks to convert. */
+typedef struct imago_rebuild_span {
+	imago_addr start; /* of the first chunk in the source */
+	const uint8_t *from;
+	uint8_t *to;
+	uint64_t size;
+} imago_rebuild_span;
+
+/* Converts a span. Returns the bytes done: less than its size after a failure. */
+uint64_t imago_rebuild_convert_spur(imago_rebuild_mover *mover, const imago_rebuild_span *span);
+uint64_t imago_rebuild_convert_v3(imago_rebuild_mover *mover, const imago_rebuild_span *span);
+
+/* Reverses bytes from a position on, as far as chunks are plain and there is a fast way on this
+ * host. Returns where it stopped: at a chunk, or where no whole header is left. */
+uint64_t imago_rebuild_reverse_plain(const imago_rebuild_mover *mover,
+                                     const imago_rebuild_span *span, uint64_t position);
+
+/* What the units of a Spur body are. */
+typedef enum imago_rebuild_unit {
+	IMAGO_UNIT_WORDS, /* also of a format that means nothing: reversible, and never moved */
+	IMAGO_UNIT_OOPS,
+	IMAGO_UNIT_BYTES,
+	IMAGO_UNIT_16,
+	IMAGO_UNIT_32,
+	IMAGO_UNIT_64,
+	IMAGO_UNIT_METHOD,
+} imago_rebuild_unit;
+
+extern const uint8_t imago_rebuild_units[2][32]; /* by word size 4 or 8, and format */
+
+/* True when the halves of this class's instances are exchanged. */
+static inline bool
+imago_rebuild_is_float(const imago_rebuild_mover *mover, uint32_t class_index)
+{
+	return mover->float_class != 0 &&
+	       imago_class_table_at(mover->classes, class_index) == mover->float_class;
+}
+
+/* The slots of a Spur method that hold oops, as imago_heap_num_pointer_slots counts them. */
+IMAGO_ALWAYS_INLINE uint64_t
+imago_rebuild_method_oops(imago_layout layout, const uint8_t *body, uint64_t num_slots)
+{
+	enum { NUM_LITERALS = 0x7FFF };
+	if (num_slots == 0) {
+		return 0;
+	}
+	uint64_t header = imago_load_word(body, layout);
+	uint64_t num_oops = 1;
+	if (layout.word_bytes == 8 && (header & 7) == 1) {
+		num_oops += header >> 3 & NUM_LITERALS;
+	} else if (layout.word_bytes == 4 && (header & 1) == 1) {
+		num_oops += header >> 1 & NUM_LITERALS;
+	}
+	return num_oops < num_slots ? num_oops : num_slots;
+}
 
 /* A link of free chunks or obj stacks: moved when it leads to a free chunk (or, of an obj stack, to
  * an object), else left alone. */

@@ -172,10 +172,14 @@ convert_pieces(const imago_rebuild_run *run, imago_rebuild_mover *mover)
 			memcpy(piece->to, piece->from, (size_t)piece->size);
 			continue;
 		}
-		uint64_t done = spur ? imago_rebuild_convert_spur(mover, piece->start, piece->from,
-		                                                  piece->to, piece->size)
-		                     : imago_rebuild_convert_v3(mover, piece->start, piece->from, piece->to,
-		                                                piece->size);
+		imago_rebuild_span span = {
+		    .start = piece->start,
+		    .from = piece->from,
+		    .to = piece->to,
+		    .size = piece->size,
+		};
+		uint64_t done = spur ? imago_rebuild_convert_spur(mover, &span)
+		                     : imago_rebuild_convert_v3(mover, &span);
 		if (done < piece->size) {
 			return fail_convert(run, mover, piece->start + done);
 		}

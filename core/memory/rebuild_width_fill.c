@@ -123,30 +123,23 @@ translate_pc(const imago_width_run *width, const imago_object *object, int64_t p
 	           : imago_width_fail(width, IMAGO_EUNSUPPORTED, "pc", object, 0);
 }
 
-/* 32-bit tables have SmallInteger under both of its tags, 1 and 3; 64-bit ones under 1 only. */
+/* 32-bit tables have SmallInteger under both of its tags, 1 and 3. A 64-bit one may keep it there,
+ * as real images do. */
 static imago_status
 fill_tag_entry(const imago_width_run *width, const imago_object *page, const open_body *body)
 {
 	enum { ONE = 1, THREE = 3 };
 	const imago_class_table *classes = &width->graph.classes;
-	imago_addr integer_class = imago_class_table_at(classes, ONE);
-	imago_addr third = imago_class_table_at(classes, THREE);
-	imago_oop word;
-	imago_object cls;
-	if (integer_class == 0 || page->num_slots <= THREE) {
+	if (width->tagging != IMAGO_TAGGING_SPUR32 || page->num_slots <= THREE ||
+	    imago_class_table_at(classes, ONE) == 0 || imago_class_table_at(classes, THREE) != 0) {
 		return IMAGO_OK;
 	}
-	if (width->tagging == IMAGO_TAGGING_SPUR32 && third == 0) {
-		imago_status status = translate(width, page, ONE, &word);
-		store(body, THREE, status == IMAGO_OK ? word : 0);
-		return status;
+	imago_oop word;
+	imago_status status = translate(width, page, ONE, &word);
+	if (status == IMAGO_OK) {
+		store(body, THREE, word);
 	}
-	if (width->tagging == IMAGO_TAGGING_SPUR64 && third == integer_class &&
-	    imago_heap_decode_object(width->graph.heap, third, &cls, NULL) == IMAGO_OK &&
-	    cls.identity_hash != THREE) {
-		store(body, THREE, oop_of(width, 0));
-	}
-	return IMAGO_OK;
+	return status;
 }
 
 static imago_status
