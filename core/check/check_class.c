@@ -262,6 +262,10 @@ for_each_class(check_context *context, void (*look)(check_context *context, imag
 void
 check_classes(check_context *context)
 {
+	const check_facts *facts = context->facts;
+	if (!check_is_spur(facts) && !facts->has_specials) {
+		return; /* nobody knows what nil is */
+	}
 	for_each_class(context, check_named_class);
 	for_each_class(context, check_sole_instance);
 }

@@ -111,7 +111,9 @@ check_object(check_context *context, const imago_object *object)
 		check_perm_object(context, object);
 	}
 	if (object->kind == IMAGO_OBJECT_FREE) {
-		check_free_chunk(context, object);
+		if (facts->heap->segments[object->segment].space == IMAGO_SPACE_OLD) {
+			check_free_chunk(context, object);
+		}
 		return;
 	}
 	if (check_is_spur(facts)) {
@@ -214,8 +216,12 @@ static void
 check_hidden(check_context *context, const imago_object *object)
 {
 	const check_facts *facts = context->facts;
-	if (facts->heap->segments[object->segment].space == IMAGO_SPACE_PERM ||
-	    check_is_broken(context, IMAGO_RULE_FIRST_HIDDEN_ROOTS) ||
+	/* What a broken root should have led to is no finding of its own. */
+	bool roots_broken = facts->table_broken ||
+	                    check_is_broken(context, IMAGO_RULE_HIDDEN_ROOTS_OBJ_STACK) ||
+	                    check_is_broken(context, IMAGO_RULE_HIDDEN_ROOTS_OBJ_STACK_CONTENTS) ||
+	                    check_is_broken(context, IMAGO_RULE_HIDDEN_ROOTS_REMEMBERED_SET);
+	if (facts->heap->segments[object->segment].space == IMAGO_SPACE_PERM || roots_broken ||
 	    check_is_known_hidden(facts, object->oop)) {
 		return;
 	}

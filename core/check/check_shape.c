@@ -39,6 +39,9 @@ static void
 find_roles(check_facts *facts)
 {
 	bool closures = facts->number == NULL || facts->number->closures;
+	if (facts->table.num_entries == 0) {
+		return; /* nobody can be told from anybody else */
+	}
 	set_role(facts, ROLE_FLOAT, IMAGO_CLASS_FLOAT, IMAGO_SPECIAL_CLASS_FLOAT);
 	set_role(facts, ROLE_CONTEXT, IMAGO_CLASS_CONTEXT, IMAGO_SPECIAL_CLASS_CONTEXT);
 	if (closures) {

@@ -28,17 +28,19 @@ check_compact_class(check_context *context, const imago_object *array, uint64_t 
 static void
 check_compact_classes(check_context *context)
 {
-	const check_facts *facts = context->facts;
+	check_facts *facts = context->facts;
 	imago_object array = {0};
 	check_target target = check_special(facts, IMAGO_SPECIAL_COMPACT_CLASSES, &array);
 	if (target != TARGET_OBJECT && target != TARGET_NIL && target != TARGET_IMMEDIATE) {
 		context->broken[IMAGO_RULE_V3_COMPACT_TABLE] = true; /* the slot rules say why */
+		facts->table.num_entries = 0;
 		return;
 	}
 	if (target != TARGET_OBJECT || !check_is_pointers(&array) ||
 	    array.num_slots != IMAGO_COMPACT_CLASSES) {
 		check_report_slot(context, IMAGO_RULE_V3_COMPACT_TABLE, &facts->specials,
 		                  IMAGO_SPECIAL_COMPACT_CLASSES, IMAGO_NOTHING_EXPECTED);
+		facts->table.num_entries = 0;
 		return;
 	}
 	for (uint64_t i = 0; i < IMAGO_COMPACT_CLASSES; i++) {
