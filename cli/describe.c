@@ -77,7 +77,9 @@ describe_float(uint64_t bits, char *text, size_t size)
 	for (int precision = 6; precision <= MOST_DIGITS; precision++) {
 		snprintf(digits, sizeof digits, "%.*g", precision, value);
 		double again = strtod(digits, NULL);
-		if (memcmp(&again, &value, sizeof value) == 0) {
+		uint64_t again_bits = 0;
+		memcpy(&again_bits, &again, sizeof again);
+		if (again_bits == bits) {
 			break;
 		}
 	}

@@ -162,19 +162,18 @@ dump_bytes(const uint8_t *bytes, uint64_t first, uint64_t end)
 	for (uint64_t at = first; at < end; at += BYTES_A_LINE) {
 		uint64_t left = end - at;
 		size_t length = left < BYTES_A_LINE ? (size_t)left : BYTES_A_LINE;
-		char text[BYTES_A_LINE + 1];
+		uint8_t text[BYTES_A_LINE];
 		printf("  %6" PRIu64 " ", at);
 		for (size_t i = 0; i < BYTES_A_LINE; i++) {
 			if (i < length) {
 				uint8_t byte = bytes[at + i];
 				printf(" %02x", byte);
-				text[i] = byte >= 0x20 && byte < 0x7f ? (char)byte : '.';
+				text[i] = byte >= 0x20 && byte < 0x7f ? byte : '.';
 			} else {
 				printf("   ");
 			}
 		}
-		text[length] = '\0';
-		printf("  %s\n", text);
+		printf("  %.*s\n", (int)length, (const char *)text);
 	}
 }
 

@@ -221,6 +221,21 @@ wrong_option(const struct command *command, int option, const char *argument)
 	return PARSE_WRONG;
 }
 
+/* Takes one thing from getopt: a name, or an option with its argument. */
+static bool
+take_option(command_line *line, int option)
+{
+	if (option == 1) {
+		return push_text(line->allocator, &line->names, &line->num_names, &line->name_capacity,
+		                 optarg);
+	}
+	if (option == MEMORY_OPTION) {
+		return parse_memory(line->allocator, optarg);
+	}
+	int index = option - FIRST_OPTION;
+	return parse_argument(line, &line->command->options[index], &line->values[index], optarg);
+}
+
 static parse_result
 parse_options(command_line *line, int argc, char **argv)
 {
@@ -236,21 +251,13 @@ parse_options(command_line *line, int argc, char **argv)
 		if (option == -1) {
 			break;
 		}
-		bool fine = true;
 		if (option == 'h') {
 			return PARSE_HELP;
-		} else if (option == '?' || option == ':') {
-			return wrong_option(command, option, argument);
-		} else if (option == 1) {
-			fine = push_text(line->allocator, &line->names, &line->num_names, &line->name_capacity,
-			                 optarg);
-		} else if (option == MEMORY_OPTION) {
-			fine = parse_memory(line->allocator, optarg);
-		} else {
-			int index = option - FIRST_OPTION;
-			fine = parse_argument(line, &command->options[index], &line->values[index], optarg);
 		}
-		if (!fine) {
+		if (option == '?' || option == ':') {
+			return wrong_option(command, option, argument);
+		}
+		if (!take_option(line, option)) {
 			return PARSE_WRONG;
 		}
 	}
