@@ -133,7 +133,7 @@ add_bits(collection *all)
 	add_bits_of(all, IMAGO_KERNEL_DOUBLE_BYTE_ARRAY, 5);
 	add_bits_of(all, IMAGO_KERNEL_DOUBLE_WORD_ARRAY, 2);
 	imago_builder *builder = all->builder;
-	add(all, imago_builder_new_bits(builder, cls(all, IMAGO_KERNEL_BYTE_ARRAY), 5000));
+	add(all, imago_builder_new_bits(builder, cls(all, IMAGO_KERNEL_BYTE_ARRAY), 2100));
 	add(all, imago_builder_new_string(builder, cls(all, IMAGO_KERNEL_BYTE_STRING), "a string"));
 	add(all, imago_builder_new_string(builder, cls(all, IMAGO_KERNEL_BYTE_SYMBOL), "aSymbol:"));
 }
@@ -257,7 +257,7 @@ begin(const test_layout *layout, imago_allocator *allocator)
 static void
 add_free_space(collection *all)
 {
-	static const uint64_t sizes[] = {16, 16, 24, 48, 16, 504, 512, 520, 4096, 520, 1024, 2000};
+	static const uint64_t sizes[] = {16, 16, 24, 48, 16, 504, 512, 520, 640, 520, 1024, 600};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		imago_builder_add_free_chunk(all->builder, sizes[i]);
 	}
