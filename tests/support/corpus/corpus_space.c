@@ -150,18 +150,11 @@ forward(corpus_case *here)
 	corpus_set_format(here, here->fixture.perm_lone, IMAGO_FORMAT_FORWARDED, 0);
 }
 
-/* Counted and listed, so that nothing is wrong but its place. */
 static void
 set_free(corpus_case *here)
 {
-	imago_oop chunk = here->fixture.perm_lone;
-	uint64_t bytes = corpus_object(here, chunk).total_bytes;
-	corpus_set_class_index(here, chunk, IMAGO_CLASS_FREE);
-	corpus_set_format(here, chunk, IMAGO_FORMAT_EMPTY, 0);
-	corpus_set_slot(here, chunk, 0, 0);
-	corpus_set_slot(here, chunk, 1, 0);
-	set_list_head(here, bytes / 8, chunk);
-	here->heap->header.free_old_space += bytes;
+	corpus_set_class_index(here, here->fixture.perm_lone, IMAGO_CLASS_FREE);
+	corpus_set_format(here, here->fixture.perm_lone, IMAGO_FORMAT_EMPTY, 0);
 }
 
 static void
