@@ -36,8 +36,8 @@ complain(const char *format, ...)
 	char message[MESSAGE_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
-	/* clang-tidy 14 misses the va_start above. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
-	 */
+	/* clang-tidy 14 does not see the va_start above. */
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 	vsnprintf(message, sizeof message, format, arguments);
 	va_end(arguments);
 	/* In order with what a terminal has been shown already. */
