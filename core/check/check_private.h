@@ -123,7 +123,7 @@ typedef struct check_place {
 } check_place;
 
 /* check.c */
-void check_report(check_context *context, imago_rule_id rule, const check_place *place,
+void check_report(check_context *context, imago_rule_id id, const check_place *place,
                   uint64_t found, uint64_t expected);
 void check_report_object(check_context *context, imago_rule_id rule, const imago_object *object,
                          uint64_t found, uint64_t expected);
@@ -201,12 +201,12 @@ void check_header(check_context *context);
 void check_header_after_walk(check_context *context);
 void check_header_after_scan(check_context *context);
 void check_bridges(check_context *context);
-void check_segment_contents(check_context *context, size_t segment, uint64_t num_objects);
+void check_segment_contents(check_context *context, size_t index, uint64_t num_objects);
 void check_perm_object(check_context *context, const imago_object *object);
 
 /* check_object.c: pass 1 looks at headers, pass 2 at bodies. */
 void check_object(check_context *context, const imago_object *object);
-void check_walk_failure(check_context *context, size_t segment, imago_addr addr,
+void check_walk_failure(check_context *context, size_t index, imago_addr addr,
                         const imago_error *error);
 void check_body(check_context *context, const imago_object *object);
 
