@@ -536,7 +536,7 @@ the_same_calls_give_the_same_bytes(void **state)
 		test_image other = varied_image(&test_layouts[i], &allocator);
 		assert_non_null(one.bytes);
 		assert_int_equal(one.size, other.size);
-		assert_memory_equal(one.bytes, other.bytes, one.size);
+		assert_memory_equal(one.bytes, other.bytes, (size_t)one.size);
 		test_image_release(&one);
 		test_image_release(&other);
 		assert_no_leak(&allocator);
