@@ -4,6 +4,7 @@ set(IMAGO_RUN $<TARGET_FILE:imago>)
 if(CMAKE_CROSSCOMPILING_EMULATOR)
   set(IMAGO_RUN ${CMAKE_BINARY_DIR}/run/imago)
   list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " emulator)
-  file(GENERATE OUTPUT ${IMAGO_RUN} FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE
-       CONTENT "#!/bin/sh\nexec ${emulator} $<TARGET_FILE:imago> \"$@\"\n")
+  # CMake 3.25 runs out of memory when FILE_PERMISSIONS stands before CONTENT.
+  file(GENERATE OUTPUT ${IMAGO_RUN} CONTENT "#!/bin/sh\nexec ${emulator} $<TARGET_FILE:imago> \"$@\"\n"
+       FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 endif()
