@@ -268,7 +268,7 @@ lay_out(imago_width_run *width)
 			cut_alike(plan, width->num_bytes, &last_cut);
 		}
 		imago_status status = is_kept(width, &object, ordinal, &kept);
-		if (object.kind != IMAGO_OBJECT_FREE) {
+		if (status == IMAGO_OK && object.kind != IMAGO_OBJECT_FREE) {
 			width->positions[ordinal] = IMAGO_DROPPED;
 		}
 		if (status == IMAGO_OK && kept) {
