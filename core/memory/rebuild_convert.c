@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "imago/checked.h"
 #include "rebuild_private.h"
 
 enum { HEADER = 8, OVERFLOW = 255 };
