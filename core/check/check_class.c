@@ -185,6 +185,27 @@ check_superclass(check_context *context, const imago_object *cls)
 	}
 }
 
+/* V3: what the VM makes of a class with a compact index gets that index as its class, so the class
+ * must stand there. One that stands elsewhere in the table was reported with the table. */
+static void
+check_own_compact_index(check_context *context, const imago_object *cls,
+                        const imago_class_shape *shape)
+{
+	const check_facts *facts = context->facts;
+	imago_object other;
+	if (shape->compact_index == 0 || facts->table.num_entries == 0 ||
+	    check_find(facts, check_table_entry(facts, shape->compact_index), &other) ==
+	        TARGET_IMMEDIATE) {
+		return; /* not compact, or for the rules of the table */
+	}
+	for (uint32_t i = 1; i < facts->table.num_entries; i++) {
+		if (check_table_entry(facts, i) == cls->oop) {
+			return;
+		}
+	}
+	check_report_object(context, IMAGO_RULE_V3_COMPACT_CLASS_INDEX, cls, shape->compact_index, 0);
+}
+
 static void
 check_one_class(check_context *context, const imago_object *cls)
 {
@@ -196,6 +217,9 @@ check_one_class(check_context *context, const imago_object *cls)
 	}
 	check_superclass(context, cls);
 	check_method_dictionary(context, cls, shape.method_dictionary);
+	if (!check_is_spur(facts)) {
+		check_own_compact_index(context, cls, &shape);
+	}
 }
 
 /* A class and its superclasses, as far as they were not yet looked at. */

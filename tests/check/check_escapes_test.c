@@ -1,0 +1,110 @@
+/* check_escapes_test.c: damage that once came through the checker unseen. */
+#include "assertions.h"
+
+#include <string.h>
+
+#include "imago/byte_order.h"
+#include "imago/check.h"
+#include "imago/known_objects.h"
+
+#include "layouts.h"
+#include "small_image.h"
+
+enum { V3_TYPE_BITS = 3, COMPACT_POINT = 9 };
+
+/* How often a rule was broken; nothing else may be. */
+typedef struct breaches {
+	const char *rule;
+	size_t count;
+} breaches;
+
+static bool
+count_breach(const imago_finding *finding, void *payload)
+{
+	breaches *broken = payload;
+	assert_string_equal(finding->rule->name, broken->rule);
+	broken->count++;
+	return true;
+}
+
+/* Checks the heap and destroys it. */
+static void
+assert_broken_once(imago_heap *heap, const char *rule, imago_allocator *allocator)
+{
+	breaches broken = {.rule = rule};
+	imago_check_sink sink;
+	imago_error error;
+	assert_non_null(heap);
+	imago_check_sink_init(&sink, NULL, count_breach, &broken);
+	assert_ok(imago_check(heap, &sink, allocator, &error), &error);
+	assert_int_equal(broken.count, 1);
+	imago_heap_destroy(heap);
+	assert_no_leak(allocator);
+}
+
+/* The checker took a class word of 0 for the absence of one; relocation did not. */
+static void
+a_v3_class_word_of_zero_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		const test_layout *layout = &test_layouts[i];
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_builder *builder = test_builder(layout, &allocator);
+		imago_oop cls =
+		    imago_builder_new_class(builder, imago_builder_class(builder, IMAGO_KERNEL_OBJECT),
+		                            "Lone", 0, IMAGO_FORMAT_EMPTY);
+		imago_oop lone = imago_builder_new_pointers(builder, cls, 0);
+		imago_heap *heap = test_finish(builder);
+		assert_non_null(heap);
+		if (heap->model != IMAGO_V3) {
+			imago_heap_destroy(heap);
+			continue;
+		}
+		uint8_t *word = imago_heap_writable_bytes(heap, lone - 4, 4);
+		assert_non_null(word);
+		imago_byte_order order = layout->layout.byte_order;
+		imago_store_u32(word, imago_load_u32(word, order) & V3_TYPE_BITS, order);
+		assert_broken_once(heap, "v3.classWord", &allocator);
+	}
+}
+
+/* Only entries were asked whether they belong there; a class whose entry is nil was not missed,
+ * though its next instance would have nil for a class. */
+static void
+a_v3_class_that_is_missing_from_the_compact_classes_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = small_heap(&test_layouts[i], &allocator);
+		assert_non_null(heap);
+		if (heap->model != IMAGO_V3) {
+			imago_heap_destroy(heap);
+			continue;
+		}
+		imago_object specials, table;
+		imago_error error;
+		assert_ok(
+		    imago_heap_decode_object(heap, heap->header.special_objects_oop, &specials, &error),
+		    &error);
+		imago_oop nil = imago_heap_fetch_slot(heap, &specials, IMAGO_SPECIAL_NIL);
+		imago_oop array = imago_heap_fetch_slot(heap, &specials, IMAGO_SPECIAL_COMPACT_CLASSES);
+		assert_ok(imago_heap_decode_object(heap, array, &table, &error), &error);
+		assert_int_not_equal(imago_heap_fetch_slot(heap, &table, COMPACT_POINT - 1), nil);
+		imago_heap_store_slot(heap, &table, COMPACT_POINT - 1, nil);
+		assert_broken_once(heap, "v3.compactClassIndex", &allocator);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_v3_class_word_of_zero_is_found),
+	    cmocka_unit_test(a_v3_class_that_is_missing_from_the_compact_classes_is_found),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
