@@ -82,8 +82,9 @@ build_path(compare_run *run)
 		pair = run->pairs[pair].parent;
 	}
 	char *path = run->path;
-	strcpy(path, pair == 0 ? "specialObjects" : "...");
-	size_t used = strlen(path);
+	const char *root = pair == 0 ? "specialObjects" : "...";
+	size_t used = strlen(root);
+	memcpy(path, root, used + 1);
 	while (num_steps > 0) {
 		used = append_step(path, sizeof run->path, used, &run->pairs[steps[--num_steps]]);
 	}

@@ -187,7 +187,7 @@ static void
 change_bytecode(imago_heap *heap, const imago_object *array)
 {
 	imago_object method = in_slot(heap, array, 4);
-	uint64_t first = 3 * UINT64_C(1) * heap->layout.word_bytes;
+	uint64_t first = UINT64_C(3) * heap->layout.word_bytes;
 	imago_heap_writable_bytes(heap, method.body, first + 2)[first + 1] ^= 1;
 }
 
@@ -319,7 +319,7 @@ static void
 compare_and_digest_agree_on_every_single_bit(void **state)
 {
 	(void)state;
-	enum { STEP = 61 }; /* bits from one trial to the next: every place in a word is met */
+	enum { STEP = 427 }; /* bits from one trial to the next: every place in a word is met */
 	imago_allocator allocator;
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	imago_heap *heap = small_heap(test_layout_find("spur64"), &allocator);
@@ -331,7 +331,7 @@ compare_and_digest_agree_on_every_single_bit(void **state)
 	imago_known_objects_find(heap, &known);
 	roots = known.hidden_roots;
 	uint64_t begin = (roots.chunk + roots.total_bytes - segment->start) * 8;
-	for (uint64_t bit = begin; bit < segment->size * 8; bit += STEP * 7) {
+	for (uint64_t bit = begin; bit < segment->size * 8; bit += STEP) {
 		imago_digest a, b;
 		imago_error error = {0};
 		reported all = {.stop_after = 1};
