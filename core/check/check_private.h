@@ -13,6 +13,7 @@
 #include "imago/image_header.h"
 #include "imago/known_objects.h"
 #include "imago/method.h"
+#include "imago/survey.h"
 
 /* What an oop leads to. */
 typedef enum check_target {
@@ -94,6 +95,9 @@ typedef struct check_facts {
 	uint32_t num_shapes;
 	check_class_set class_words; /* V3 */
 	imago_addr role_classes[ROLE_FULL_CLOSURE + 1];
+	bool surveyed; /* plainly fine objects are passed over (check_survey.c) */
+	imago_survey survey;
+	imago_survey_shape *plain_shapes; /* as many as shapes */
 } check_facts;
 
 /* What the passes count. */
@@ -239,6 +243,7 @@ uint8_t check_plain_format(imago_object_model model, uint8_t format);
 void check_classes(check_context *context);
 void check_instance(check_context *context, const imago_object *object, const check_shape *shape);
 void check_method(check_context *context, const imago_object *object);
+imago_survey_code check_plain_code(void); /* of Spur methods that check_method is silent about */
 void check_active_object(check_context *context, const imago_object *object, check_role role);
 void check_scheduler(check_context *context);
 void check_free_lists(check_context *context);
