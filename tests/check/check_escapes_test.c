@@ -10,7 +10,7 @@
 #include "layouts.h"
 #include "small_image.h"
 
-enum { V3_TYPE_BITS = 3, COMPACT_POINT = 9 };
+enum { V3_TYPE_BITS = 3, COMPACT_POINT = 9, STACK_POINTER = 2, CONTEXT_SLOTS = 22 };
 
 /* How often a rule was broken; nothing else may be. */
 typedef struct breaches {
@@ -99,12 +99,30 @@ a_v3_class_that_is_missing_from_the_compact_classes_is_found(void **state)
 	}
 }
 
+/* A context with neither pc, method nor sender runs never, but V3 collectors trace as many of its
+ * slots as its stack pointer says. */
+static void
+a_stack_pointer_out_of_bounds_is_found_in_a_blank_context_too(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_builder *builder = test_builder(&test_layouts[i], &allocator);
+		imago_oop blank = imago_builder_new_pointers(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_CONTEXT), CONTEXT_SLOTS);
+		imago_builder_store(builder, blank, STACK_POINTER, imago_builder_integer(builder, 1000));
+		assert_broken_once(test_finish(builder), "context.stackPointer", &allocator);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_v3_class_word_of_zero_is_found),
 	    cmocka_unit_test(a_v3_class_that_is_missing_from_the_compact_classes_is_found),
+	    cmocka_unit_test(a_stack_pointer_out_of_bounds_is_found_in_a_blank_context_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
