@@ -261,7 +261,7 @@ one_change_in_a_small_heap_is_judged_alike(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
-		change_and_check(&test_layouts[i], false, i < NUM_SPUR_TEST_LAYOUTS ? 400 : 20);
+		change_and_check(&test_layouts[i], false, i < NUM_SPUR_TEST_LAYOUTS ? 120 : 20);
 	}
 }
 
@@ -270,7 +270,7 @@ one_change_in_a_heap_for_two_threads_is_judged_alike(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		change_and_check(&test_layouts[i], true, 40);
+		change_and_check(&test_layouts[i], true, 10);
 	}
 }
 
