@@ -33,7 +33,7 @@ typedef struct imago_survey {
 	imago_bitmap *objects;            /* a bit per 8 bytes: an object starts there */
 	const uint64_t *segment_bits;     /* first bit of each segment */
 	size_t home;                      /* the segment that most pointers lead to */
-	const imago_survey_shape *shapes; /* by class index */
+	const imago_survey_shape *shapes; /* by class index; none is plain below the first real one */
 	uint32_t num_shapes;
 	imago_survey_code code;
 } imago_survey;
