@@ -3,7 +3,7 @@
 #include "check_private.h"
 
 /* Slots of a class (bytecodes of all dialects agree), and of a method dictionary. */
-enum { CLASS_SUPERCLASS, CLASS_METHOD_DICTIONARY, CLASS_FORMAT, CLASS_THIS_CLASS = 5 };
+enum { CLASS_SUPERCLASS, CLASS_METHOD_DICTIONARY, CLASS_FORMAT };
 enum { DICTIONARY_TALLY, DICTIONARY_VALUES, DICTIONARY_KEYS };
 
 /* A method dictionary taken apart. */
@@ -250,20 +250,38 @@ check_named_class(check_context *context, imago_oop oop)
 	}
 }
 
-/* A class without instances stands in no table, but its metaclass does, and knows it. */
+/* Every metaclass is an instance of Metaclass, which is the class of its own class. */
+static bool
+is_metaclass(const check_facts *facts, const imago_object *object)
+{
+	imago_object metaclass;
+	imago_object its_class;
+	imago_oop cls = check_shape_of(facts, object).cls;
+	return check_is_pointers(object) && check_find(facts, cls, &metaclass) == TARGET_OBJECT &&
+	       check_find(facts, check_shape_of(facts, &metaclass).cls, &its_class) == TARGET_OBJECT &&
+	       check_shape_of(facts, &its_class).cls == cls;
+}
+
+/* A class without instances stands in no table, but its metaclass does, and knows it: in slot 5,
+ * before closures in slot 6, in images bootstrapped from a minimal kernel in slot 3. */
 static void
 check_sole_instance(check_context *context, imago_oop oop)
 {
+	static const uint8_t places[] = {5, 6, 3};
 	const check_facts *facts = context->facts;
 	imago_object metaclass;
 	imago_object cls;
-	if (check_find(facts, oop, &metaclass) == TARGET_OBJECT && check_is_pointers(&metaclass) &&
-	    metaclass.num_slots > CLASS_THIS_CLASS &&
-	    check_find(facts, check_slot_at(facts, &metaclass, CLASS_THIS_CLASS), &cls) ==
-	        TARGET_OBJECT &&
-	    check_shape_of(facts, &cls).cls == oop &&
-	    imago_class_shape_of(facts->heap, &cls).is_class) {
-		check_class_chain(context, &cls);
+	if (check_find(facts, oop, &metaclass) != TARGET_OBJECT || !is_metaclass(facts, &metaclass)) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof places; i++) {
+		if (metaclass.num_slots > places[i] &&
+		    check_find(facts, check_slot_at(facts, &metaclass, places[i]), &cls) == TARGET_OBJECT &&
+		    check_shape_of(facts, &cls).cls == oop &&
+		    imago_class_shape_of(facts->heap, &cls).is_class) {
+			check_class_chain(context, &cls);
+			return;
+		}
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "imago/byte_order.h"
 #include "imago/check.h"
+#include "imago/class_table.h"
 #include "imago/known_objects.h"
 
 #include "layouts.h"
@@ -116,6 +117,39 @@ a_stack_pointer_out_of_bounds_is_found_in_a_blank_context_too(void **state)
 	}
 }
 
+/* A class without instances hangs on its metaclass alone, which holds it in slot 5, 6 or 3 as the
+ * image is old or new; it was looked for in slot 5. */
+static void
+a_class_without_instances_is_checked_wherever_its_metaclass_holds_it(void **state)
+{
+	(void)state;
+	enum { SUPERCLASS = 0, MINIMAL_INSTANCE = 3, INSTANCE = 5 };
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_class_table table;
+		imago_object object, metaclass;
+		imago_error error;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_builder *builder = test_builder(&test_layouts[i], &allocator);
+		imago_oop cls =
+		    imago_builder_new_class(builder, imago_builder_class(builder, IMAGO_KERNEL_OBJECT),
+		                            "Lone", 0, IMAGO_FORMAT_EMPTY);
+		imago_builder_store(builder, cls, SUPERCLASS, cls);
+		imago_heap *heap = test_finish(builder);
+		assert_non_null(heap);
+		assert_ok(imago_class_table_create(&table, heap, &allocator, &error), &error);
+		assert_ok(imago_heap_decode_object(heap, cls, &object, &error), &error);
+		imago_oop oop = imago_class_of_object(&table, &object);
+		imago_class_table_release(&table);
+		assert_ok(imago_heap_decode_object(heap, oop, &metaclass, &error), &error);
+		imago_oop nothing = imago_heap_fetch_slot(heap, &metaclass, MINIMAL_INSTANCE);
+		assert_int_equal(imago_heap_fetch_slot(heap, &metaclass, INSTANCE), cls);
+		imago_heap_store_slot(heap, &metaclass, INSTANCE, nothing);
+		imago_heap_store_slot(heap, &metaclass, MINIMAL_INSTANCE, cls);
+		assert_broken_once(heap, "class.superclassCycle", &allocator);
+	}
+}
+
 int
 main(void)
 {
@@ -123,6 +157,7 @@ main(void)
 	    cmocka_unit_test(a_v3_class_word_of_zero_is_found),
 	    cmocka_unit_test(a_v3_class_that_is_missing_from_the_compact_classes_is_found),
 	    cmocka_unit_test(a_stack_pointer_out_of_bounds_is_found_in_a_blank_context_too),
+	    cmocka_unit_test(a_class_without_instances_is_checked_wherever_its_metaclass_holds_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
