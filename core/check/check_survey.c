@@ -26,7 +26,7 @@ static uint32_t
 formats_of(const imago_heap *heap, uint8_t class_format)
 {
 	uint32_t formats = 0;
-	for (uint8_t i = 0; i < NUM_FORMATS; i++) {
+	for (uint8_t i = 0; i < (uint8_t)NUM_FORMATS; i++) {
 		uint8_t plain = check_plain_format(heap->model, i);
 		bool both_plain = plain <= IMAGO_FORMAT_FIXED && class_format <= IMAGO_FORMAT_FIXED;
 		imago_format_facts facts = imago_format_facts_of(heap->model, heap->layout.word_bytes, i);

@@ -134,7 +134,8 @@ guess_start(const check_run *run, uint64_t middle, uint64_t *position)
 	const uint8_t *words = segment->bytes + middle;
 	uint8_t word_bytes = heap->layout.word_bytes;
 	imago_addr least = segment->start + middle;
-	for (uint32_t i = 0; i < GUESS_WORDS && (i + 1) * word_bytes <= segment->size - middle; i++) {
+	for (uint32_t i = 0;
+	     i < GUESS_WORDS && (uint64_t)(i + 1) * word_bytes <= segment->size - middle; i++) {
 		imago_oop oop = imago_load_word(words + (uint64_t)i * word_bytes, heap->layout);
 		imago_addr chunk;
 		if (oop >= least && oop - least < GUESS_REACH && oop % 8 == 0 &&

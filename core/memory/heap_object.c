@@ -174,7 +174,7 @@ decode_spur(const chunk_place *place, imago_object *out, imago_error *error)
 	uint64_t num_slots = header >> 56;
 	uint64_t header_bytes = SPUR_HEADER_BYTES;
 	if (num_slots == SPUR_OVERFLOW) {
-		header_bytes = 2 * SPUR_HEADER_BYTES;
+		header_bytes = UINT64_C(2) * SPUR_HEADER_BYTES;
 		if (place->left < header_bytes) {
 			return fail_at(place, IMAGO_ETRUNCATED, "object header behind an overflow word",
 			               header_bytes, place->left, error);

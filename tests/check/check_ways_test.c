@@ -166,7 +166,7 @@ odd_word(const imago_heap *heap, const object_list *list, imago_oop word, uint64
 	case 2:
 		return some + 4;
 	case 3:
-		return word ^ (UINT64_C(1) << next_random(state) % (8 * heap->layout.word_bytes));
+		return word ^ (UINT64_C(1) << next_random(state) % (UINT64_C(8) * heap->layout.word_bytes));
 	case 4:
 		return last->start + last->size + 8 * (next_random(state) % 4);
 	case 5:
