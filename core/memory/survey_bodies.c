@@ -1,14 +1,15 @@
 /* survey_bodies.c: plainly fine objects with their slots (core/memory/README.md, "Hot loops").
  *
- * A block of objects is looked at in three steps, each free of branches that depend on one object:
- * headers against the shapes of their classes, marking slots and noting code; then the code; then
- * the marked slots.
+ * A block of objects is looked at in four steps, each nearly free of branches that depend on one
+ * object: headers against the shapes of their classes, marking slots and noting code; where the
+ * marked slots lead; the code; and whether objects start there.
  */
 #include "imago/survey.h"
 
 #include "bit_row.h"
 #include "pointer_marks.h"
 #include "survey_private.h"
+#include "survey_targets.h"
 
 enum {
 	LONGEST_STEP = 63, /* words; see pointer_marks.c */
@@ -20,17 +21,13 @@ enum {
 	CALL_PRIMITIVE_SISTA = 248,
 	CALL_PRIMITIVE_BYTES = 3,
 	SISTA_INLINED = 0x80,
-	/* Tags of immediates as bit sets. */
-	IMMEDIATES_32 = 0xE,
-	IMMEDIATES_64 = 0x16,
 };
 
 typedef struct survey_block {
 	imago_pointer_marks marks;
 	uint32_t methods[MAX_METHODS]; /* first word of each code object */
 	uint32_t num_methods;
-	uint32_t targets[IMAGO_MARK_CAPACITY]; /* units of the home segment */
-	uint32_t num_targets;
+	imago_survey_targets targets;
 } survey_block;
 
 /* Step 1: objects that fit their classes, from the first on. */
@@ -115,7 +112,7 @@ is_primitive_fine(const imago_survey_code *rules, const survey_method *method)
 	return !calls || (number <= rules->max_primitive && (!quick || method->num_args == 0));
 }
 
-/* Step 2: one code object. It is done while the bits of step 3 are on their way. */
+/* Step 3: one code object. It is done while the bits of step 4 are on their way. */
 IMAGO_ALWAYS_INLINE bool
 is_method_fine(const imago_survey_code *rules, const uint8_t *chunk, imago_survey_result *result,
                imago_layout layout)
@@ -159,35 +156,37 @@ leads_to_object(const imago_survey *survey, imago_oop oop)
 	return imago_bitmap_test(survey->objects, first_bit + ((oop - segment->start) >> 3));
 }
 
-/* Step 3: the slots among 64 words. Notes the units of the home segment that they lead to, and asks
- * for their bits. Returns the slots that are neither immediates nor addresses there. */
-IMAGO_ALWAYS_INLINE uint64_t
-note_targets(const imago_survey *survey, const uint8_t *words, uint64_t marked, survey_block *block,
-             imago_layout layout)
+/* Step 2: notes where the slots lead; false when one is bad by itself or in another segment. */
+static bool
+find_targets(const imago_survey *survey, const uint8_t *bytes, survey_block *block)
 {
-	const imago_segment *home = &survey->heap->segments[survey->home];
+	const imago_heap *heap = survey->heap;
+	const imago_segment *segment = &heap->segments[survey->home];
+	const uint64_t num_units = segment->size >> 3;
+	const imago_survey_home home = {
+	    .start = segment->start,
+	    .num_units = num_units < UINT32_MAX ? num_units : UINT32_MAX,
+	};
+	imago_survey_targets_fn *find = imago_survey_targets_function(heap);
+	block->targets.count = 0;
+	for (uint32_t i = 0; i < block->marks.num_words; i += 64) {
+		const uint8_t *words = bytes + (uint64_t)i * heap->layout.word_bytes;
+		uint64_t others = find(&home, words, block->marks.slots[i / 64], &block->targets);
+		for (; IMAGO_UNLIKELY(others != 0); others &= others - 1) {
+			unsigned slot = (unsigned)__builtin_ctzll(others);
+			imago_oop oop =
+			    imago_load_word(words + (uint64_t)slot * heap->layout.word_bytes, heap->layout);
+			if (!leads_to_object(survey, oop)) {
+				return false;
+			}
+		}
+	}
 	const uint64_t *starts = survey->objects->words;
 	const uint64_t first_bit = survey->segment_bits[survey->home];
-	const uint64_t num_units = home->size >> 3 < UINT32_MAX ? home->size >> 3 : UINT32_MAX;
-	const imago_addr start = home->start;
-	const uint32_t immediates = layout.word_bytes == 8 ? IMMEDIATES_64 : IMMEDIATES_32;
-	uint32_t num_targets = block->num_targets;
-	uint64_t others = 0;
-	while (marked != 0) {
-		unsigned i = (unsigned)__builtin_ctzll(marked);
-		uint64_t word = imago_load_word(words + (uint64_t)i * layout.word_bytes, layout);
-		uint64_t distance = word - start;
-		uint64_t unit = distance >> 3 | distance << 61; /* tag bits, if any, come to the top */
-		uint64_t inside = unit < num_units;
-		block->targets[num_targets] = (uint32_t)unit;
-		num_targets += (uint32_t)inside;
-		__builtin_prefetch(&starts[(first_bit + (unit & (0 - inside))) >> 6]);
-		uint64_t immediate = immediates >> (word & (layout.word_bytes - 1U)) & 1;
-		others |= ((inside | immediate) ^ 1) << i;
-		marked &= marked - 1;
+	for (uint32_t i = 0; i < block->targets.count; i++) {
+		__builtin_prefetch(&starts[(first_bit + block->targets.units[i]) >> 6]);
 	}
-	block->num_targets = num_targets;
-	return others;
+	return true;
 }
 
 /* Step 4: true when an object starts at every target. */
@@ -197,8 +196,8 @@ are_targets_objects(const imago_survey *survey, const survey_block *block)
 	const uint64_t *starts = survey->objects->words;
 	const uint64_t first_bit = survey->segment_bits[survey->home];
 	uint64_t all = 1;
-	for (uint32_t i = 0; i < block->num_targets; i++) {
-		uint64_t bit = first_bit + block->targets[i];
+	for (uint32_t i = 0; i < block->targets.count; i++) {
+		uint64_t bit = first_bit + block->targets.units[i];
 		all &= starts[bit >> 6] >> (bit & 63);
 	}
 	return all != 0;
@@ -208,17 +207,8 @@ IMAGO_ALWAYS_INLINE bool
 is_block_fine(const imago_survey *survey, const uint8_t *bytes, survey_block *block,
               imago_survey_result *result, imago_layout layout)
 {
-	block->num_targets = 0;
-	for (uint32_t i = 0; i < block->marks.num_words; i += 64) {
-		const uint8_t *words = bytes + (uint64_t)i * layout.word_bytes;
-		uint64_t others = note_targets(survey, words, block->marks.slots[i / 64], block, layout);
-		for (; IMAGO_UNLIKELY(others != 0); others &= others - 1) {
-			unsigned slot = (unsigned)__builtin_ctzll(others);
-			imago_oop oop = imago_load_word(words + (uint64_t)slot * layout.word_bytes, layout);
-			if (!leads_to_object(survey, oop)) {
-				return false;
-			}
-		}
+	if (!find_targets(survey, bytes, block)) {
+		return false;
 	}
 	const imago_survey_code rules = survey->code;
 	for (uint32_t i = 0; i < block->num_methods; i++) {
