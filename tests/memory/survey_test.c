@@ -151,7 +151,7 @@ headers_are_marked_as_a_walk_marks_them(void **state)
 		    imago_object_index_create(&index, fixture.heap, &fixture.allocator, &error);
 		assert_ok(status, &error);
 		assert_memory_equal(fixture.objects.words, index.starts.words,
-		                    (index.starts.num_bits + 63) / 64 * 8);
+		                    (size_t)((index.starts.num_bits + 63) / 64 * 8));
 		imago_object_index_release(&index);
 		tear_down(&fixture);
 	}
