@@ -54,6 +54,9 @@ bool bench_run_row(bench_image *image, const bench_row *row, unsigned num_rounds
 bool bench_print(const bench_image *image, const char *name, double gib_per_second,
                  const char *ratio, const char *asked, int met);
 
+/* Measures how fast the processor is right now, by a short loop that needs nothing but it. */
+void bench_probe(void);
+
 double bench_seconds(bench_clock clock);
 
 /* Prints why and exits with status 2. */

@@ -1,9 +1,11 @@
 /* bench_check.c: the checker, on one and two threads, and its memory. */
 #include "bench.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "imago/check.h"
+#include "imago/walk.h"
 
 enum { MIB = 1 << 20, TEXT_SIZE = 48 };
 
@@ -35,6 +37,37 @@ check(bench_image *image, const void *argument)
 	(void)check_with(image, argument);
 }
 
+static void *
+take_census(void *heap)
+{
+	imago_census census;
+	if (imago_census_take(heap, &census, NULL) != IMAGO_OK) {
+		bench_fail("no census");
+	}
+	return NULL;
+}
+
+static void
+take_two_one_by_one(bench_image *image, const void *argument)
+{
+	(void)argument;
+	(void)take_census(image->heap);
+	(void)take_census(image->heap);
+}
+
+/* What two threads gain when they share nothing but the memory they read. */
+static void
+take_two_at_once(bench_image *image, const void *argument)
+{
+	(void)argument;
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, take_census, image->heap) != 0) {
+		bench_fail("no thread");
+	}
+	(void)take_census(image->heap);
+	(void)pthread_join(thread, NULL);
+}
+
 static bool
 print_memory(const bench_image *image, const imago_check_options *options)
 {
@@ -63,6 +96,11 @@ bench_check_rows(bench_image *image, unsigned num_rounds)
 	     .unit = BENCH_SPEED,
 	     .clock = BENCH_WALL,
 	     .asked = 1.7},
+	    {.name = "(two censuses at once: to one by one)",
+	     .job = take_two_at_once,
+	     .other = take_two_one_by_one,
+	     .unit = BENCH_SPEED,
+	     .clock = BENCH_WALL},
 	    {.name = "(check, every object judged by the rules)", .job = check, .argument = &careful},
 	};
 	unsigned num_missed = 0;
