@@ -135,7 +135,7 @@ check_method_dictionary(check_context *context, const imago_object *cls, imago_o
 		                  IMAGO_NOTHING_EXPECTED);
 		return;
 	}
-	if (target != TARGET_OBJECT || !check_visit(facts, oop)) {
+	if (target != TARGET_OBJECT || !check_visit(facts, dictionary.object.oop)) {
 		return; /* nil, for the slot rules, or looked at already */
 	}
 	dictionary.num_keys = dictionary.object.num_slots - DICTIONARY_KEYS;
@@ -244,7 +244,7 @@ check_named_class(check_context *context, imago_oop oop)
 	}
 	if (imago_class_shape_of(facts->heap, &cls).is_class) {
 		check_class_chain(context, &cls);
-	} else if (check_visit(context->facts, oop)) {
+	} else if (check_visit(context->facts, cls.oop)) {
 		check_report_object(context, IMAGO_RULE_CLASS_SHAPE, &cls, cls.num_slots,
 		                    IMAGO_NOTHING_EXPECTED);
 	}

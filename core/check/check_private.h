@@ -146,7 +146,8 @@ void check_index_release(check_facts *facts);
 void check_index_mark(check_facts *facts, const imago_object *object, bool legal);
 check_target check_classify(const check_facts *facts, imago_oop oop);
 
-/* Decodes what an oop leads to; *out is set for TARGET_OBJECT only. */
+/* Decodes what an oop leads to, over forwarders, as VMs do; *out is set for TARGET_OBJECT only.
+ * TARGET_FORWARDER: over forwarders to nothing. */
 check_target check_find(const check_facts *facts, imago_oop oop, imago_object *out);
 /* The same for chunks that nothing may point at: *out for TARGET_FREE, _HIDDEN and _FORWARDER. */
 check_target check_find_other(const check_facts *facts, imago_oop oop, imago_object *out);
