@@ -255,10 +255,22 @@ wild_address(const imago_heap *heap)
 	return first->start + first->size + 0x4000000;
 }
 
-static void
-a_wild_pointer_is_refused_in(imago_heap *heap, imago_allocator *allocator)
+/* The first address behind the objects of the widest segment: that of its bridge, or nothing. */
+static imago_oop
+end_of_widest(const imago_heap *heap)
 {
-	imago_oop wild = wild_address(heap);
+	const imago_segment *widest = &heap->segments[0];
+	for (size_t i = 1; i < heap->num_segments; i++) {
+		if (heap->segments[i].space == IMAGO_SPACE_OLD && heap->segments[i].size > widest->size) {
+			widest = &heap->segments[i];
+		}
+	}
+	return widest->start + widest->size;
+}
+
+static void
+refuse_pointers_to(imago_heap *heap, imago_oop wild, imago_allocator *allocator)
+{
 	for (uint64_t num = 0;; num = num * 2 + 3) {
 		imago_heap *copy = copy_of(heap, allocator);
 		bool planted = plant(copy, num, wild);
@@ -282,6 +294,14 @@ a_wild_pointer_is_refused_in(imago_heap *heap, imago_allocator *allocator)
 			break;
 		}
 	}
+}
+
+static void
+a_wild_pointer_is_refused_in(imago_heap *heap, imago_allocator *allocator)
+{
+	refuse_pointers_to(heap, wild_address(heap), allocator);
+	refuse_pointers_to(heap, end_of_widest(heap), allocator);
+	refuse_pointers_to(heap, base_of(heap) - 8, allocator);
 }
 
 static void
