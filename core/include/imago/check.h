@@ -38,9 +38,9 @@ typedef struct imago_check_options {
 	size_t num_only;
 	const char *const *skip; /* names of rules or families to leave out */
 	size_t num_skip;
-	uint64_t max_findings;       /* stop reporting after this many; 0: no cap */
-	unsigned num_threads;        /* 0 or 1: one; 2 or more split the heap */
-	bool careful;                /* every object through the slow path (a test of the fast one) */
+	uint64_t max_findings; /* stop reporting after this many; 0: no cap */
+	unsigned num_threads;  /* 0 or 1: one; 2 or more: two share the heap, with the same result */
+	bool careful;          /* every object through the slow path (a test of the fast one) */
 	imago_progress_fn *progress; /* or NULL */
 	void *progress_payload;
 } imago_check_options;
