@@ -90,11 +90,15 @@ check_float_order(check_context *context)
 	if (number == NULL) {
 		return;
 	}
-	bool low_first = number->platform_floats && heap->layout.byte_order == IMAGO_LITTLE_ENDIAN;
+	bool little = heap->layout.byte_order == IMAGO_LITTLE_ENDIAN;
+	bool low_first = number->platform_floats && little;
 	if (imago_heap_floats_low_word_first(heap) != low_first) {
 		uint64_t others = heap->header.flags & ~(uint64_t)IMAGO_FLAG_FLOATS_LOW_WORD_FIRST;
-		report_field(context, IMAGO_RULE_HEADER_FLOAT_ORDER, FIELD_flags,
-		             others | (low_first ? IMAGO_FLAG_FLOATS_LOW_WORD_FIRST : 0));
+		/* A converter that turns bytes only keeps the flag, and with it the words (spur.md §14). */
+		bool kept = number->platform_floats && !little;
+		report_field(context,
+		             kept ? IMAGO_RULE_HEADER_BIG_ENDIAN_FLOATS : IMAGO_RULE_HEADER_FLOAT_ORDER,
+		             FIELD_flags, others | (low_first ? IMAGO_FLAG_FLOATS_LOW_WORD_FIRST : 0));
 	}
 }
 

@@ -1,16 +1,10 @@
 /* object_header_test.c: decoding single objects of each model from bytes (spur.md §5, §6; v3.md
  * §3). Walks over whole images are pinned by walk_test.c, arbitrary bytes by the fuzz target
  * check_heap. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdbool.h>
 #include <string.h>
 
+#include "assertions.h"
 #include "imago/heap.h"
 
 enum { AREA = 64, BASE = 0x1000, OFFSET = 128 };
@@ -126,7 +120,7 @@ an_overflow_word_holds_the_count_and_the_oop_is_the_header_behind_it(void **stat
 		assert_int_equal(object.body, BASE + 16);
 		assert_int_equal(object.num_slots, 4);
 		assert_int_equal(imago_heap_decode_object(a.heap, BASE + 8, &same, NULL), IMAGO_OK);
-		assert_memory_equal(&object, &same, sizeof object);
+		assert_same_object(&object, &same);
 		area_release(&a);
 	}
 }
@@ -352,7 +346,7 @@ the_three_v3_header_types_are_decoded_in_both_orders(void **state)
 		assert_int_equal(object.num_slots, 3);
 		assert_int_equal(object.total_bytes, 24);
 		assert_int_equal(imago_heap_decode_object(a.heap, BASE + 32, &same, NULL), IMAGO_OK);
-		assert_memory_equal(&object, &same, sizeof object);
+		assert_same_object(&object, &same);
 		assert_int_equal(imago_heap_decode_chunk(a.heap, BASE + 48, &object, NULL), IMAGO_OK);
 		assert_int_equal(object.kind, IMAGO_OBJECT_FREE);
 		assert_int_equal(object.total_bytes, 16);

@@ -49,7 +49,7 @@ check_walk(imago_heap *heap, imago_allocator *allocator)
 		bytes += object.total_bytes;
 		counts[object.kind]++;
 		assert_int_equal(imago_heap_decode_object(heap, object.oop, &again, NULL), IMAGO_OK);
-		assert_memory_equal(&again, &object, sizeof object);
+		assert_same_object(&again, &object);
 	}
 	assert_int_equal(walker.status, IMAGO_OK);
 	assert_false(imago_walk_next(&walker, &object));

@@ -75,3 +75,15 @@ assert_every_allocation_failure_is_reported_at(attempt_fn *attempt, void *payloa
 	}
 	FAIL(file, line, "more than %d allocations", MOST_ALLOCATIONS);
 }
+
+void
+assert_same_object_at(const imago_object *a, const imago_object *b, const char *file, int line)
+{
+	bool same = a->oop == b->oop && a->chunk == b->chunk && a->total_bytes == b->total_bytes &&
+	            a->body == b->body && a->num_slots == b->num_slots && a->kind == b->kind &&
+	            a->body_kind == b->body_kind && a->class_index == b->class_index &&
+	            a->class_oop == b->class_oop && a->identity_hash == b->identity_hash &&
+	            a->format == b->format && a->v3_type == b->v3_type && a->bits == b->bits &&
+	            a->unused_tail == b->unused_tail && a->segment == b->segment;
+	_assert_true(same, "objects are decoded alike", file, line);
+}

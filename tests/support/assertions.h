@@ -11,6 +11,12 @@
 
 #include "imago/allocator.h"
 #include "imago/error.h"
+#include "imago/object.h"
+
+/* Every field of two decoded objects; padding may differ. */
+#define assert_same_object(a, b) assert_same_object_at((a), (b), __FILE__, __LINE__)
+void assert_same_object_at(const imago_object *a, const imago_object *b, const char *file,
+                           int line);
 
 /* Fails with the error's own line. */
 #define assert_ok(status, error) assert_ok_at((status), (error), __FILE__, __LINE__)
