@@ -13,8 +13,8 @@ static bool
 make_forwarder(subject *s, const imago_object *object, imago_oop target)
 {
 	imago_object forwarder;
-	const bool changed = subject_set_bits(s, object, 0, 22, IMAGO_CLASS_FORWARDER) |
-	                     subject_set_bits(s, object, 24, 5, IMAGO_FORMAT_FORWARDED);
+	bool changed = subject_set_bits(s, object, 0, 22, IMAGO_CLASS_FORWARDER);
+	changed = subject_set_bits(s, object, 24, 5, IMAGO_FORMAT_FORWARDED) || changed;
 	return imago_heap_decode_chunk(s->heap, object->chunk, &forwarder, NULL) == IMAGO_OK &&
 	       (subject_store(s, &forwarder, 0, target) || changed);
 }

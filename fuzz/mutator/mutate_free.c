@@ -13,7 +13,8 @@ mutate_free_carve(subject *s)
 		return false;
 	}
 	if (subject_is_spur(s)) {
-		return subject_set_bits(s, &object, 0, 22, 0) | subject_set_bits(s, &object, 24, 5, 0);
+		const bool was_object = subject_set_bits(s, &object, 0, 22, IMAGO_CLASS_FREE);
+		return subject_set_bits(s, &object, 24, 5, IMAGO_FORMAT_EMPTY) || was_object;
 	}
 	uint8_t *word = imago_heap_writable_bytes(s->heap, object.chunk, 4);
 	if (word == NULL) {
