@@ -76,7 +76,8 @@ static exit_status
 run_make(const command_line *line)
 {
 	const option_value *values = line->values;
-	size_t layout = values[OPTION_LAYOUT].given ? values[OPTION_LAYOUT].number : LAYOUT_SPUR64;
+	size_t layout =
+	    values[OPTION_LAYOUT].given ? (size_t)values[OPTION_LAYOUT].number : (size_t)LAYOUT_SPUR64;
 	const char *problem = contradiction(values, layouts[layout].format);
 	if (problem != NULL) {
 		complain("make: %s", problem);

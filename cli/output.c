@@ -134,18 +134,23 @@ print_json_line(json_object *object)
 	json_object_put(object);
 }
 
-/* The length of the UTF-8 character at text, or 0 when there is none. Overlong forms and surrogates
- * are not told apart: parsers of JSON take them. */
+/* The length of the UTF-8 character at text, or 0 when there is none. Overlong forms, surrogates
+ * and what lies past U+10FFFF are none: strict parsers of JSON refuse the whole line for them. */
 static size_t
 utf8_length(const char *text)
 {
 	unsigned char first = (unsigned char)text[0];
+	unsigned char second = first != 0 ? (unsigned char)text[1] : 0;
 	size_t length = first < 0x80   ? 1
 	                : first < 0xc2 ? 0
 	                : first < 0xe0 ? 2
 	                : first < 0xf0 ? 3
 	                : first < 0xf5 ? 4
 	                               : 0;
+	if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+	    (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) {
+		return 0;
+	}
 	for (size_t i = 1; i < length; i++) {
 		if (((unsigned char)text[i] & 0xc0) != 0x80) {
 			return 0;

@@ -15,5 +15,6 @@ function(imago_memcheck name)
                    --errors-for-leak-kinds=definite,indirect,possible
                    $<TARGET_FILE:${name}> ${ARGN}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(memcheck_${name} PROPERTIES LABELS memcheck SKIP_RETURN_CODE 77 TIMEOUT 300)
+  set_tests_properties(memcheck_${name} PROPERTIES LABELS memcheck SKIP_RETURN_CODE 77
+                                                   TIMEOUT 300 COST 100)
 endfunction()

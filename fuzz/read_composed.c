@@ -50,7 +50,7 @@ expect_same_again(const uint8_t *data, size_t size)
 	FUZZ_ASSERT(imago_heap_object_bytes(again) == imago_heap_object_bytes(heap));
 	fuzz_output_write(&second, again, IMAGO_FORMAT_COMPOSED);
 	FUZZ_ASSERT(first.writer.size == second.writer.size);
-	FUZZ_ASSERT(memcmp(first.writer.bytes, second.writer.bytes, first.writer.size) == 0);
+	FUZZ_ASSERT(memcmp(first.writer.bytes, second.writer.bytes, (size_t)first.writer.size) == 0);
 	imago_heap_destroy(again);
 	imago_heap_destroy(heap);
 	fuzz_output_release(&second);

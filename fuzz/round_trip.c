@@ -46,7 +46,8 @@ expect_same_file(const journey *trip, const imago_heap *heap)
 	fuzz_output output;
 	fuzz_output_write(&output, heap, trip->format);
 	FUZZ_ASSERT(output.writer.size == trip->file.writer.size);
-	FUZZ_ASSERT(memcmp(output.writer.bytes, trip->file.writer.bytes, output.writer.size) == 0);
+	FUZZ_ASSERT(memcmp(output.writer.bytes, trip->file.writer.bytes, (size_t)output.writer.size) ==
+	            0);
 	fuzz_output_release(&output);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "check_private.h"
+#include "check_pass.h"
 
 static const imago_rule core_rules[IMAGO_NUM_CORE_RULES] = {
 #define IMAGO_RULE(id, rule_name, rule_severity, rule_scope, rule_needs, rule_summary) \
@@ -198,53 +198,35 @@ require_known_names(const imago_check_sink *sink, const char *const *names, size
 	return IMAGO_OK;
 }
 
-/* Tells how far the check is, at most once per this many bytes. */
-enum { PROGRESS_BYTES = 1 << 20 };
-
-typedef struct check_progress {
-	const imago_check_options *options;
-	uint64_t done, total, told;
-} check_progress;
-
-static void
-advance(check_progress *progress, uint64_t bytes)
-{
-	progress->done += bytes;
-	if (progress->options == NULL || progress->options->progress == NULL ||
-	    progress->done - progress->told < PROGRESS_BYTES) {
-		return;
-	}
-	progress->told = progress->done;
-	progress->options->progress(progress->done, progress->total,
-	                            progress->options->progress_payload);
-}
-
 /* Pass 1 over one segment. */
 static void
 walk_segment(check_context *context, size_t index, check_progress *progress)
 {
 	check_facts *facts = context->facts;
 	const imago_segment *segment = &facts->heap->segments[index];
-	imago_addr end = segment->start + segment->size;
-	imago_addr addr = segment->start;
-	uint64_t num_objects = 0;
+	check_run run = {
+	    .context = context,
+	    .pass = PASS_HEADERS,
+	    .segment = index,
+	    .end = segment->size,
+	    .progress = progress,
+	};
+	check_run_pass(&run);
+	imago_addr addr = segment->start + run.position;
+	facts->walked_ends[index] = addr;
+	if (check_stopped(context)) {
+		return;
+	}
+	if (run.position == segment->size) {
+		check_segment_contents(context, index, run.num_objects);
+		return;
+	}
 	imago_object object;
 	imago_error error = {0};
-	while (addr < end && !check_stopped(context)) {
-		if (imago_heap_decode_chunk(facts->heap, addr, &object, &error) != IMAGO_OK) {
-			check_walk_failure(context, index, addr, &error);
-			facts->all_walked = false;
-			break;
-		}
-		check_object(context, &object);
-		num_objects += object.kind != IMAGO_OBJECT_FREE;
-		addr += object.total_bytes;
-		advance(progress, object.total_bytes);
+	if (imago_heap_decode_chunk(facts->heap, addr, &object, &error) != IMAGO_OK) {
+		check_walk_failure(context, index, addr, &error);
 	}
-	facts->walked_ends[index] = addr;
-	if (addr == end) {
-		check_segment_contents(context, index, num_objects);
-	}
+	facts->all_walked = false;
 }
 
 /* Pass 2 over one segment. */
@@ -252,17 +234,14 @@ static void
 scan_segment(check_context *context, size_t index, check_progress *progress)
 {
 	const check_facts *facts = context->facts;
-	imago_addr end = facts->walked_ends[index];
-	imago_addr addr = facts->heap->segments[index].start;
-	imago_object object;
-	while (addr < end && !check_stopped(context)) {
-		if (imago_heap_decode_chunk(facts->heap, addr, &object, NULL) != IMAGO_OK) {
-			return; /* pass 1 came by here */
-		}
-		check_body(context, &object);
-		addr += object.total_bytes;
-		advance(progress, object.total_bytes);
-	}
+	check_run run = {
+	    .context = context,
+	    .pass = PASS_BODIES,
+	    .segment = index,
+	    .end = facts->walked_ends[index] - facts->heap->segments[index].start,
+	    .progress = progress,
+	};
+	check_run_pass(&run);
 }
 
 static void
@@ -287,6 +266,9 @@ run(check_context *context)
 	                           .total = 2 * imago_heap_object_bytes(facts->heap)};
 	check_header(context);
 	check_bridges(context);
+	if (progress.options == NULL || !progress.options->careful) {
+		check_survey_begin(facts);
+	}
 	for (size_t i = 0; i < num_segments && !check_stopped(context); i++) {
 		walk_segment(context, i, &progress);
 	}
@@ -302,6 +284,9 @@ run(check_context *context)
 	check_roots(context);
 	if (!check_stopped(context)) {
 		context->status = check_shapes_create(facts, context->error);
+	}
+	if (!check_stopped(context)) {
+		context->status = check_survey_create(facts, context->error);
 	}
 	if (!check_stopped(context)) {
 		check_classes(context);
@@ -332,6 +317,7 @@ summarise(check_context *context)
 static void
 release_facts(check_facts *facts)
 {
+	check_survey_release(facts);
 	check_shapes_release(facts);
 	check_index_release(facts);
 	imago_class_table_release(&facts->table);

@@ -3,7 +3,7 @@
 #include "check_private.h"
 
 /* Slots of a class (bytecodes of all dialects agree), and of a method dictionary. */
-enum { CLASS_SUPERCLASS, CLASS_METHOD_DICTIONARY, CLASS_FORMAT, CLASS_THIS_CLASS = 5 };
+enum { CLASS_SUPERCLASS, CLASS_METHOD_DICTIONARY, CLASS_FORMAT };
 enum { DICTIONARY_TALLY, DICTIONARY_VALUES, DICTIONARY_KEYS };
 
 /* A method dictionary taken apart. */
@@ -135,7 +135,7 @@ check_method_dictionary(check_context *context, const imago_object *cls, imago_o
 		                  IMAGO_NOTHING_EXPECTED);
 		return;
 	}
-	if (target != TARGET_OBJECT || !check_visit(facts, oop)) {
+	if (target != TARGET_OBJECT || !check_visit(facts, dictionary.object.oop)) {
 		return; /* nil, for the slot rules, or looked at already */
 	}
 	dictionary.num_keys = dictionary.object.num_slots - DICTIONARY_KEYS;
@@ -185,6 +185,27 @@ check_superclass(check_context *context, const imago_object *cls)
 	}
 }
 
+/* V3: what the VM makes of a class with a compact index gets that index as its class, so the class
+ * must stand there. One that stands elsewhere in the table was reported with the table. */
+static void
+check_own_compact_index(check_context *context, const imago_object *cls,
+                        const imago_class_shape *shape)
+{
+	const check_facts *facts = context->facts;
+	imago_object other;
+	if (shape->compact_index == 0 || facts->table.num_entries == 0 ||
+	    check_find(facts, check_table_entry(facts, shape->compact_index), &other) ==
+	        TARGET_IMMEDIATE) {
+		return; /* not compact, or for the rules of the table */
+	}
+	for (uint32_t i = 1; i < facts->table.num_entries; i++) {
+		if (check_table_entry(facts, i) == cls->oop) {
+			return;
+		}
+	}
+	check_report_object(context, IMAGO_RULE_V3_COMPACT_CLASS_INDEX, cls, shape->compact_index, 0);
+}
+
 static void
 check_one_class(check_context *context, const imago_object *cls)
 {
@@ -196,6 +217,9 @@ check_one_class(check_context *context, const imago_object *cls)
 	}
 	check_superclass(context, cls);
 	check_method_dictionary(context, cls, shape.method_dictionary);
+	if (!check_is_spur(facts)) {
+		check_own_compact_index(context, cls, &shape);
+	}
 }
 
 /* A class and its superclasses, as far as they were not yet looked at. */
@@ -220,26 +244,44 @@ check_named_class(check_context *context, imago_oop oop)
 	}
 	if (imago_class_shape_of(facts->heap, &cls).is_class) {
 		check_class_chain(context, &cls);
-	} else if (check_visit(context->facts, oop)) {
+	} else if (check_visit(context->facts, cls.oop)) {
 		check_report_object(context, IMAGO_RULE_CLASS_SHAPE, &cls, cls.num_slots,
 		                    IMAGO_NOTHING_EXPECTED);
 	}
 }
 
-/* A class without instances stands in no table, but its metaclass does, and knows it. */
+/* Every metaclass is an instance of Metaclass, which is the class of its own class. */
+static bool
+is_metaclass(const check_facts *facts, const imago_object *object)
+{
+	imago_object metaclass;
+	imago_object its_class;
+	imago_oop cls = check_shape_of(facts, object).cls;
+	return check_is_pointers(object) && check_find(facts, cls, &metaclass) == TARGET_OBJECT &&
+	       check_find(facts, check_shape_of(facts, &metaclass).cls, &its_class) == TARGET_OBJECT &&
+	       check_shape_of(facts, &its_class).cls == cls;
+}
+
+/* A class without instances stands in no table, but its metaclass does, and knows it: in slot 5,
+ * before closures in slot 6, in images bootstrapped from a minimal kernel in slot 3. */
 static void
 check_sole_instance(check_context *context, imago_oop oop)
 {
+	static const uint8_t places[] = {5, 6, 3};
 	const check_facts *facts = context->facts;
 	imago_object metaclass;
 	imago_object cls;
-	if (check_find(facts, oop, &metaclass) == TARGET_OBJECT && check_is_pointers(&metaclass) &&
-	    metaclass.num_slots > CLASS_THIS_CLASS &&
-	    check_find(facts, check_slot_at(facts, &metaclass, CLASS_THIS_CLASS), &cls) ==
-	        TARGET_OBJECT &&
-	    check_shape_of(facts, &cls).cls == oop &&
-	    imago_class_shape_of(facts->heap, &cls).is_class) {
-		check_class_chain(context, &cls);
+	if (check_find(facts, oop, &metaclass) != TARGET_OBJECT || !is_metaclass(facts, &metaclass)) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof places; i++) {
+		if (metaclass.num_slots > places[i] &&
+		    check_find(facts, check_slot_at(facts, &metaclass, places[i]), &cls) == TARGET_OBJECT &&
+		    check_shape_of(facts, &cls).cls == oop &&
+		    imago_class_shape_of(facts->heap, &cls).is_class) {
+			check_class_chain(context, &cls);
+			return;
+		}
 	}
 }
 

@@ -153,6 +153,18 @@ check_block_context(check_context *context, const imago_object *object)
 }
 
 static void
+check_activation(check_context *context, const imago_object *object, check_role role)
+{
+	check_stack_pointer(context, object);
+	check_sender(context, object);
+	if (role == ROLE_CONTEXT) {
+		check_method_context(context, object);
+	} else {
+		check_block_context(context, object);
+	}
+}
+
+static void
 check_any_context(check_context *context, const imago_object *object, check_role role)
 {
 	const check_facts *facts = context->facts;
@@ -161,15 +173,10 @@ check_any_context(check_context *context, const imago_object *object, check_role
 		                    IMAGO_NOTHING_EXPECTED);
 		return;
 	}
-	if (is_blank(facts, object)) {
-		return;
-	}
-	check_stack_pointer(context, object);
-	check_sender(context, object);
-	if (role == ROLE_CONTEXT) {
-		check_method_context(context, object);
-	} else {
-		check_block_context(context, object);
+	if (!is_blank(facts, object)) {
+		check_activation(context, object, role);
+	} else if (check_slot_at(facts, object, STACK_POINTER) != facts->nil) {
+		check_stack_pointer(context, object); /* collectors trace so many slots, even here */
 	}
 }
 

@@ -123,6 +123,18 @@ check_target
 check_find(const check_facts *facts, imago_oop oop, imago_object *out)
 {
 	check_target target = check_classify(facts, oop);
+	imago_object forwarder;
+	for (unsigned i = 0; target == TARGET_FORWARDER && i < CHECK_MAX_FORWARDS; i++) {
+		if (!decode(facts, oop, &forwarder) || forwarder.num_slots == 0) {
+			return TARGET_FORWARDER;
+		}
+		oop = check_slot_at(facts, &forwarder, 0);
+		target = check_classify(facts, oop);
+		if (target != TARGET_OBJECT && target != TARGET_NIL && target != TARGET_IMMEDIATE &&
+		    target != TARGET_FORWARDER) {
+			return TARGET_FORWARDER; /* forwarder.target */
+		}
+	}
 	if (target == TARGET_OBJECT && !decode(facts, oop, out)) {
 		return TARGET_MIDDLE;
 	}

@@ -14,6 +14,18 @@ enum {
 	SISTA_INLINED = 0x80,
 };
 
+imago_survey_code
+check_plain_code(void)
+{
+	return (imago_survey_code){
+	    .small_frame = SMALL_FRAME,
+	    .large_frame = LARGE_FRAME,
+	    .max_primitive = MOST_PRIMITIVES_SPUR,
+	    .first_quick = FIRST_QUICK_PRIMITIVE,
+	    .last_quick = LAST_QUICK_PRIMITIVE,
+	};
+}
+
 static void
 report(check_context *context, imago_rule_id rule, const imago_object *object, uint64_t found,
        uint64_t expected)

@@ -137,31 +137,42 @@ check_object(check_context *context, const imago_object *object)
 	check_format(context, object);
 }
 
+/* A class word of 0 is not none: the object has one, and it leads nowhere. */
+static bool
+check_v3_class_of(check_context *context, const imago_object *object)
+{
+	const check_facts *facts = context->facts;
+	imago_oop compact = check_table_entry(facts, object->class_index);
+	if (object->v3_type == V3_TYPE_SHORT) {
+		if (object->class_index != 0 && (compact == 0 || compact == facts->nil)) {
+			check_report_object(context, IMAGO_RULE_V3_COMPACT_INDEX_NIL, object,
+			                    object->class_index, IMAGO_NOTHING_EXPECTED);
+			return false;
+		}
+		return true;
+	}
+	imago_object cls;
+	check_target target =
+	    object->class_oop == 0 ? TARGET_NIL : check_find(facts, object->class_oop, &cls);
+	if (target != TARGET_OBJECT && target != TARGET_UNKNOWN) {
+		check_report_object(context, IMAGO_RULE_V3_CLASS_WORD, object, object->class_oop,
+		                    IMAGO_NOTHING_EXPECTED);
+		return false;
+	}
+	if (object->class_index != 0 && compact != object->class_oop) {
+		check_report_object(context, IMAGO_RULE_V3_CLASS_DISAGREES, object, object->class_oop,
+		                    compact);
+	}
+	return true;
+}
+
 /* The class index or class word of an ordinary object: true when its class can be asked. */
 static bool
 check_class_of(check_context *context, const imago_object *object)
 {
 	const check_facts *facts = context->facts;
 	if (!check_is_spur(facts)) {
-		imago_object cls;
-		imago_oop compact = check_table_entry(facts, object->class_index);
-		if (object->class_oop != 0) {
-			check_target target = check_find(facts, object->class_oop, &cls);
-			if (target != TARGET_OBJECT && target != TARGET_UNKNOWN) {
-				check_report_object(context, IMAGO_RULE_V3_CLASS_WORD, object, object->class_oop,
-				                    IMAGO_NOTHING_EXPECTED);
-				return false;
-			}
-			if (object->class_index != 0 && compact != object->class_oop) {
-				check_report_object(context, IMAGO_RULE_V3_CLASS_DISAGREES, object,
-				                    object->class_oop, compact);
-			}
-		} else if (object->class_index != 0 && (compact == 0 || compact == facts->nil)) {
-			check_report_object(context, IMAGO_RULE_V3_COMPACT_INDEX_NIL, object,
-			                    object->class_index, IMAGO_NOTHING_EXPECTED);
-			return false;
-		}
-		return true;
+		return check_v3_class_of(context, object);
 	}
 	if (object->class_index >= facts->table.num_entries) {
 		if (!facts->table_broken) {

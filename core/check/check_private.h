@@ -13,6 +13,7 @@
 #include "imago/image_header.h"
 #include "imago/known_objects.h"
 #include "imago/method.h"
+#include "imago/survey.h"
 
 /* What an oop leads to. */
 typedef enum check_target {
@@ -94,6 +95,9 @@ typedef struct check_facts {
 	uint32_t num_shapes;
 	check_class_set class_words; /* V3 */
 	imago_addr role_classes[ROLE_FULL_CLOSURE + 1];
+	bool surveyed; /* plainly fine objects are passed over (check_survey.c) */
+	imago_survey survey;
+	imago_survey_shape *plain_shapes; /* as many as shapes */
 } check_facts;
 
 /* What the passes count. */
@@ -123,7 +127,7 @@ typedef struct check_place {
 } check_place;
 
 /* check.c */
-void check_report(check_context *context, imago_rule_id rule, const check_place *place,
+void check_report(check_context *context, imago_rule_id id, const check_place *place,
                   uint64_t found, uint64_t expected);
 void check_report_object(check_context *context, imago_rule_id rule, const imago_object *object,
                          uint64_t found, uint64_t expected);
@@ -142,7 +146,8 @@ void check_index_release(check_facts *facts);
 void check_index_mark(check_facts *facts, const imago_object *object, bool legal);
 check_target check_classify(const check_facts *facts, imago_oop oop);
 
-/* Decodes what an oop leads to; *out is set for TARGET_OBJECT only. */
+/* Decodes what an oop leads to, over forwarders, as VMs do; *out is set for TARGET_OBJECT only.
+ * TARGET_FORWARDER: over forwarders to nothing. */
 check_target check_find(const check_facts *facts, imago_oop oop, imago_object *out);
 /* The same for chunks that nothing may point at: *out for TARGET_FREE, _HIDDEN and _FORWARDER. */
 check_target check_find_other(const check_facts *facts, imago_oop oop, imago_object *out);
@@ -201,12 +206,12 @@ void check_header(check_context *context);
 void check_header_after_walk(check_context *context);
 void check_header_after_scan(check_context *context);
 void check_bridges(check_context *context);
-void check_segment_contents(check_context *context, size_t segment, uint64_t num_objects);
+void check_segment_contents(check_context *context, size_t index, uint64_t num_objects);
 void check_perm_object(check_context *context, const imago_object *object);
 
 /* check_object.c: pass 1 looks at headers, pass 2 at bodies. */
 void check_object(check_context *context, const imago_object *object);
-void check_walk_failure(check_context *context, size_t segment, imago_addr addr,
+void check_walk_failure(check_context *context, size_t index, imago_addr addr,
                         const imago_error *error);
 void check_body(check_context *context, const imago_object *object);
 
@@ -239,6 +244,7 @@ uint8_t check_plain_format(imago_object_model model, uint8_t format);
 void check_classes(check_context *context);
 void check_instance(check_context *context, const imago_object *object, const check_shape *shape);
 void check_method(check_context *context, const imago_object *object);
+imago_survey_code check_plain_code(void); /* of Spur methods that check_method is silent about */
 void check_active_object(check_context *context, const imago_object *object, check_role role);
 void check_scheduler(check_context *context);
 void check_free_lists(check_context *context);

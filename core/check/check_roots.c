@@ -216,7 +216,10 @@ find_specials(check_context *context)
 {
 	check_facts *facts = context->facts;
 	imago_oop oop = facts->heap->header.special_objects_oop;
-	check_target target = check_find(facts, oop, &facts->specials);
+	check_target target = check_classify(facts, oop);
+	if (target == TARGET_OBJECT) { /* not over a forwarder: the header's oop is used as it is */
+		target = check_find(facts, oop, &facts->specials);
+	}
 	if (target == TARGET_UNKNOWN) {
 		context->broken[IMAGO_RULE_SPECIAL_OOP] = true;
 		return false;

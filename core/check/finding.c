@@ -2,7 +2,6 @@
 #include "imago/finding.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 const char *
@@ -40,39 +39,57 @@ typedef struct text_line {
 	size_t length;
 } text_line;
 
-__attribute__((format(printf, 2, 3))) static void
-append(text_line *line, const char *format, ...)
+static void
+append(text_line *line, const char *text)
 {
-	size_t used = line->length < line->size ? line->length : line->size;
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(line->size > used ? line->text + used : NULL, line->size - used, format,
-	                       arguments);
-	va_end(arguments);
-	line->length += length > 0 ? (size_t)length : 0;
+	for (; *text != '\0'; text++) {
+		if (line->length + 1 < line->size) {
+			line->text[line->length] = *text;
+			line->text[line->length + 1] = '\0';
+		}
+		line->length++;
+	}
+}
+
+static void
+append_hex(text_line *line, const char *before, uint64_t number)
+{
+	char digits[32];
+	snprintf(digits, sizeof digits, "0x%" PRIx64, number);
+	append(line, before);
+	append(line, digits);
 }
 
 size_t
-imago_finding_format(const imago_finding *finding, const char *path, char *text, size_t size)
+imago_finding_format(const imago_finding *finding, const char *path, char *line, size_t size)
 {
 	const imago_rule *rule = finding->rule;
-	text_line line = {.text = text, .size = size};
-	append(&line, "%s", path);
+	text_line out = {.size = size};
+	out.text = line;
+	append(&out, path);
 	if (finding->part[0] != '\0') {
-		append(&line, "/%s", finding->part);
+		append(&out, "/");
+		append(&out, finding->part);
 	}
 	if (finding->offset != IMAGO_NO_OFFSET) {
-		append(&line, ":0x%" PRIx64, finding->offset);
+		append_hex(&out, ":", finding->offset);
 	}
-	append(&line, ": %s: %s: %s", imago_severity_name(rule->severity), rule->name, rule->summary);
+	const char *const words[] = {
+	    ": ", imago_severity_name(rule->severity), ": ", rule->name, ": ", rule->summary};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		append(&out, words[i]);
+	}
 	if (finding->slot != IMAGO_NO_SLOT) {
-		append(&line, ": slot %" PRIu64 " of 0x%" PRIx64, finding->slot, finding->oop);
+		char slot[32];
+		snprintf(slot, sizeof slot, ": slot %" PRIu64, finding->slot);
+		append(&out, slot);
+		append_hex(&out, " of ", finding->oop);
 	} else if (finding->oop != 0) {
-		append(&line, ": object 0x%" PRIx64, finding->oop);
+		append_hex(&out, ": object ", finding->oop);
 	}
-	append(&line, ": found 0x%" PRIx64, finding->found);
+	append_hex(&out, ": found ", finding->found);
 	if (finding->expected != IMAGO_NOTHING_EXPECTED) {
-		append(&line, ", expected 0x%" PRIx64, finding->expected);
+		append_hex(&out, ", expected ", finding->expected);
 	}
-	return line.length;
+	return out.length;
 }

@@ -33,29 +33,30 @@ enum {
 };
 
 typedef struct kernel_class {
-	imago_kernel_class id;
 	const char *name;
+	imago_kernel_class id;
 	int superclass; /* imago_kernel_class or NONE */
 	uint32_t num_named;
+	uint32_t index;
 	uint8_t format;
 	uint8_t models;
-	uint32_t index;
 	uint8_t old_compact, compact;
 } kernel_class;
 
 enum { IMAGO_KERNEL_NONE = NONE };
 
 static const kernel_class kernel_classes[] = {
-#define KERNEL_CLASS(id, name, superclass, num_named, format, models, index, old_compact, compact) \
-	{IMAGO_KERNEL_##id,                                                                            \
-	 name,                                                                                         \
-	 IMAGO_KERNEL_##superclass,                                                                    \
-	 num_named,                                                                                    \
-	 IMAGO_FORMAT_##format,                                                                        \
-	 MODELS_##models,                                                                              \
-	 index,                                                                                        \
-	 old_compact,                                                                                  \
-	 compact},
+#define KERNEL_CLASS(class_id, class_name, class_superclass, slots, class_format, class_models, \
+                     class_index, old_compact_index, compact_index)                             \
+	{.name = (class_name),                                                                      \
+	 .id = IMAGO_KERNEL_##class_id,                                                             \
+	 .superclass = IMAGO_KERNEL_##class_superclass,                                             \
+	 .num_named = (slots),                                                                      \
+	 .index = (class_index),                                                                    \
+	 .format = IMAGO_FORMAT_##class_format,                                                     \
+	 .models = MODELS_##class_models,                                                           \
+	 .old_compact = (old_compact_index),                                                        \
+	 .compact = (compact_index)},
 #include "kernel_classes.def"
 #undef KERNEL_CLASS
 };
@@ -104,21 +105,21 @@ static const struct {
 
 /* Special objects that are selectors. Those past the end of a short array are left out. */
 static const struct {
-	imago_special index;
 	const char *text;
+	imago_special index;
 	uint8_t models;
 } selectors[] = {
-    {IMAGO_SPECIAL_SELECTOR_DOES_NOT_UNDERSTAND, "doesNotUnderstand:", MODELS_ALL},
-    {IMAGO_SPECIAL_SELECTOR_CANNOT_RETURN, "cannotReturn:", MODELS_ALL},
-    {IMAGO_SPECIAL_SELECTOR_MUST_BE_BOOLEAN, "mustBeBoolean", MODELS_ALL},
-    {IMAGO_SPECIAL_SELECTOR_CANNOT_INTERPRET, "cannotInterpret:", MODELS_CLOSURES},
-    {IMAGO_SPECIAL_SELECTOR_ABOUT_TO_RETURN, "aboutToReturn:through:", MODELS_CLOSURES},
-    {IMAGO_SPECIAL_SELECTOR_RUN_WITH_IN, "run:with:in:", MODELS_CLOSURES},
-    {IMAGO_SPECIAL_SELECTOR_ATTEMPT_TO_ASSIGN, "attemptToAssign:withIndex:", MODELS_CLOSURES},
-    {IMAGO_SPECIAL_SELECTOR_INVOKE_CALLBACK, "invokeCallbackContext:", MODELS_CLOSURES},
-    {IMAGO_SPECIAL_SELECTOR_UNUSED_BYTECODE, "unusedBytecode", MODELS_SPUR},
-    {IMAGO_SPECIAL_SELECTOR_COUNTER_TRIPPED, "conditionalBranchCounterTrippedOn:", MODELS_SPUR},
-    {IMAGO_SPECIAL_SELECTOR_CLASS_TRAP, "classTrapFor:", MODELS_SPUR},
+    {"doesNotUnderstand:", IMAGO_SPECIAL_SELECTOR_DOES_NOT_UNDERSTAND, MODELS_ALL},
+    {"cannotReturn:", IMAGO_SPECIAL_SELECTOR_CANNOT_RETURN, MODELS_ALL},
+    {"mustBeBoolean", IMAGO_SPECIAL_SELECTOR_MUST_BE_BOOLEAN, MODELS_ALL},
+    {"cannotInterpret:", IMAGO_SPECIAL_SELECTOR_CANNOT_INTERPRET, MODELS_CLOSURES},
+    {"aboutToReturn:through:", IMAGO_SPECIAL_SELECTOR_ABOUT_TO_RETURN, MODELS_CLOSURES},
+    {"run:with:in:", IMAGO_SPECIAL_SELECTOR_RUN_WITH_IN, MODELS_CLOSURES},
+    {"attemptToAssign:withIndex:", IMAGO_SPECIAL_SELECTOR_ATTEMPT_TO_ASSIGN, MODELS_CLOSURES},
+    {"invokeCallbackContext:", IMAGO_SPECIAL_SELECTOR_INVOKE_CALLBACK, MODELS_CLOSURES},
+    {"unusedBytecode", IMAGO_SPECIAL_SELECTOR_UNUSED_BYTECODE, MODELS_SPUR},
+    {"conditionalBranchCounterTrippedOn:", IMAGO_SPECIAL_SELECTOR_COUNTER_TRIPPED, MODELS_SPUR},
+    {"classTrapFor:", IMAGO_SPECIAL_SELECTOR_CLASS_TRAP, MODELS_SPUR},
 };
 
 static uint8_t

@@ -167,7 +167,8 @@ copy_name(const imago_heap *heap, const imago_object *cls, uint64_t slot, char *
 	}
 	size_t used = 0;
 	for (; used < length && used + 1 < size; used++) {
-		text[used] = bytes[used] >= ' ' && bytes[used] < 0x7F ? (char)bytes[used] : '?';
+		bool printable = bytes[used] >= ' ' && bytes[used] < 0x7F;
+		text[used] = (char)(printable ? bytes[used] : (uint8_t)'?');
 	}
 	text[used] = '\0';
 	return true;
@@ -213,7 +214,7 @@ imago_class_name(const imago_heap *heap, imago_oop cls, char *text, size_t size)
 	if (!imago_oop_is_pointer(heap->tagging, cls) ||
 	    imago_heap_decode_object(heap, cls, &object, NULL) != IMAGO_OK ||
 	    object.body_kind != IMAGO_BODY_POINTERS) {
-		strcpy(text, "?");
+		memcpy(text, "?", 2);
 		return;
 	}
 	if (!copy_name(heap, &object, NAME, text, size) &&
@@ -222,6 +223,6 @@ imago_class_name(const imago_heap *heap, imago_oop cls, char *text, size_t size)
 	    !copy_sole_instance_name(heap, &object, MINIMAL, NAME, text, size) &&
 	    !copy_name(heap, &object, MINIMAL, text, size) &&
 	    !copy_sole_instance_name(heap, &object, MINIMAL, MINIMAL, text, size)) {
-		strcpy(text, "?");
+		memcpy(text, "?", 2);
 	}
 }

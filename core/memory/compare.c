@@ -82,8 +82,9 @@ build_path(compare_run *run)
 		pair = run->pairs[pair].parent;
 	}
 	char *path = run->path;
-	strcpy(path, pair == 0 ? "specialObjects" : "...");
-	size_t used = strlen(path);
+	const char *root = pair == 0 ? "specialObjects" : "...";
+	size_t used = strlen(root);
+	memcpy(path, root, used + 1);
 	while (num_steps > 0) {
 		used = append_step(path, sizeof run->path, used, &run->pairs[steps[--num_steps]]);
 	}
@@ -284,8 +285,11 @@ compare_reference(compare_run *run, const imago_graph_record *a, const imago_gra
 static void
 compare_data(compare_run *run, const imago_graph_record *a, const imago_graph_record *b)
 {
+	if (a->num_data == 0 || b->num_data == 0) {
+		return;
+	}
 	if (a->element_bytes == 1 && b->element_bytes == 1 && a->num_data == b->num_data &&
-	    memcmp(a->data, b->data, (size_t)a->num_data) == 0) {
+	    (a->num_data == 0 || memcmp(a->data, b->data, (size_t)a->num_data) == 0)) {
 		return;
 	}
 	for (uint64_t i = 0; i < a->num_data && i < b->num_data && !run->reported; i++) {

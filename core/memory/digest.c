@@ -232,5 +232,5 @@ imago_digest_format(const imago_digest *digest, char text[2 * IMAGO_DIGEST_SIZE 
 		text[2 * i] = digits[digest->bytes[i] >> 4];
 		text[2 * i + 1] = digits[digest->bytes[i] & 15];
 	}
-	text[2 * IMAGO_DIGEST_SIZE] = '\0';
+	text[sizeof digest->bytes * 2] = '\0';
 }

@@ -53,6 +53,7 @@ grow(imago_heap *heap, void *array, size_t *capacity, size_t element_size, const
 }
 
 imago_status
+/* NOLINTNEXTLINE(readability-non-const-parameter): the heap releases the block. */
 imago_heap_own(imago_heap *heap, uint8_t *bytes, uint64_t size, imago_error *error)
 {
 	if (heap->num_buffers == heap->buffer_capacity) {

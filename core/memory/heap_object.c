@@ -5,6 +5,7 @@
  */
 #include "imago/heap.h"
 
+#include "format_facts.h"
 #include "imago/checked.h"
 #include "imago/method.h"
 
@@ -18,48 +19,65 @@ enum {
 	V3_TYPE_SHORT = 3, /* base header */
 };
 
+#define POINTERS                    \
+	{                               \
+		.body = IMAGO_BODY_POINTERS \
+	}
+#define INVALID                    \
+	{                              \
+		.body = IMAGO_BODY_INVALID \
+	}
+#define BITS64                    \
+	{                             \
+		.body = IMAGO_BODY_BITS64 \
+	}
+#define BITS32(tail)                                     \
+	{                                                    \
+		.body = IMAGO_BODY_BITS32, .unused_tail = (tail) \
+	}
+#define BITS16(tail)                                     \
+	{                                                    \
+		.body = IMAGO_BODY_BITS16, .unused_tail = (tail) \
+	}
+#define BITS8(tail)                                     \
+	{                                                   \
+		.body = IMAGO_BODY_BITS8, .unused_tail = (tail) \
+	}
+#define METHOD(tail)                                     \
+	{                                                    \
+		.body = IMAGO_BODY_METHOD, .unused_tail = (tail) \
+	}
+
+const imago_format_facts imago_spur32_formats[IMAGO_NUM_SPUR_FORMATS] = {
+    POINTERS,  POINTERS,  POINTERS,  POINTERS,  POINTERS,  POINTERS,  INVALID, INVALID,
+    INVALID,   BITS64,    BITS32(0), INVALID,   BITS16(0), BITS16(2), INVALID, INVALID,
+    BITS8(0),  BITS8(1),  BITS8(2),  BITS8(3),  INVALID,   INVALID,   INVALID, INVALID,
+    METHOD(0), METHOD(1), METHOD(2), METHOD(3), INVALID,   INVALID,   INVALID, INVALID,
+};
+
+const imago_format_facts imago_spur64_formats[IMAGO_NUM_SPUR_FORMATS] = {
+    POINTERS,  POINTERS,  POINTERS,  POINTERS,  POINTERS,  POINTERS,  INVALID,   INVALID,
+    INVALID,   BITS64,    BITS32(0), BITS32(4), BITS16(0), BITS16(2), BITS16(4), BITS16(6),
+    BITS8(0),  BITS8(1),  BITS8(2),  BITS8(3),  BITS8(4),  BITS8(5),  BITS8(6),  BITS8(7),
+    METHOD(0), METHOD(1), METHOD(2), METHOD(3), METHOD(4), METHOD(5), METHOD(6), METHOD(7),
+};
+
+const imago_format_facts imago_v3_formats[IMAGO_NUM_V3_FORMATS] = {
+    POINTERS, POINTERS, POINTERS, POINTERS, POINTERS,  INVALID,   BITS32(0), INVALID,
+    BITS8(0), BITS8(1), BITS8(2), BITS8(3), METHOD(0), METHOD(1), METHOD(2), METHOD(3),
+};
+
 imago_format_facts
 imago_format_facts_of(imago_object_model model, uint8_t word_bytes, uint8_t format)
 {
-	const imago_format_facts invalid = {.body = IMAGO_BODY_INVALID};
-	bool wide = word_bytes == 8;
 	if (model == IMAGO_V3) {
-		if (format <= IMAGO_FORMAT_WEAK) {
-			return (imago_format_facts){.body = IMAGO_BODY_POINTERS};
-		}
-		if (format == IMAGO_V3_FORMAT_BITS32) {
-			return (imago_format_facts){.body = IMAGO_BODY_BITS32};
-		}
-		if (format < IMAGO_V3_FORMAT_BITS8 || format > 15) {
-			return invalid;
-		}
-		return (imago_format_facts){
-		    .body = format < IMAGO_V3_FORMAT_METHOD ? IMAGO_BODY_BITS8 : IMAGO_BODY_METHOD,
-		    .unused_tail = format & 3,
-		};
+		return format < IMAGO_NUM_V3_FORMATS ? imago_v3_formats[format]
+		                                     : (imago_format_facts)INVALID;
 	}
-	uint8_t byte_tail = format & 7;
-	if (format <= IMAGO_FORMAT_EPHEMERON) {
-		return (imago_format_facts){.body = IMAGO_BODY_POINTERS};
+	if (format >= IMAGO_NUM_SPUR_FORMATS) {
+		return (imago_format_facts)INVALID;
 	}
-	if (format == IMAGO_FORMAT_BITS64) {
-		return (imago_format_facts){.body = IMAGO_BODY_BITS64};
-	}
-	if (format == IMAGO_FORMAT_BITS32 || (format == IMAGO_FORMAT_BITS32 + 1 && wide)) {
-		return (imago_format_facts){.body = IMAGO_BODY_BITS32,
-		                            .unused_tail = (uint8_t)(4 * (format & 1))};
-	}
-	if (format >= IMAGO_FORMAT_BITS16 && format < IMAGO_FORMAT_BITS16 + word_bytes / 2) {
-		return (imago_format_facts){.body = IMAGO_BODY_BITS16,
-		                            .unused_tail = (uint8_t)(2 * (format & 3))};
-	}
-	if (format >= IMAGO_FORMAT_BITS8 && format < 32 && byte_tail < word_bytes) {
-		return (imago_format_facts){
-		    .body = format < IMAGO_FORMAT_METHOD ? IMAGO_BODY_BITS8 : IMAGO_BODY_METHOD,
-		    .unused_tail = byte_tail,
-		};
-	}
-	return invalid;
+	return word_bytes == 8 ? imago_spur64_formats[format] : imago_spur32_formats[format];
 }
 
 /* The kind that a Spur class index implies (spur.md §8). */
@@ -156,7 +174,7 @@ decode_spur(const chunk_place *place, imago_object *out, imago_error *error)
 	uint64_t num_slots = header >> 56;
 	uint64_t header_bytes = SPUR_HEADER_BYTES;
 	if (num_slots == SPUR_OVERFLOW) {
-		header_bytes = 2 * SPUR_HEADER_BYTES;
+		header_bytes = UINT64_C(2) * SPUR_HEADER_BYTES;
 		if (place->left < header_bytes) {
 			return fail_at(place, IMAGO_ETRUNCATED, "object header behind an overflow word",
 			               header_bytes, place->left, error);

@@ -1,11 +1,15 @@
 /* pointer_marks.c: the header walk of the hot loops (core/memory/README.md, "Hot loops"). */
 #include "pointer_marks.h"
 
+#include "bit_row.h"
+
 enum {
-	LONGEST_OBJECT = 63,        /* words of one step: the bits of an object fit one shift */
+	LONGEST_STEP = 63,          /* words of one step: the bits of an object fit one shift */
 	PREFETCH_BYTES = 512,       /* within the margin */
 	REAL_CLASS_BITS = 0x3FFFE0, /* of a header: not all clear in class indices from 32 on */
 	ALL_SLOTS = 255,
+	OVERFLOW_SLOTS = 255,
+	MOST_WORDS_V3 = 256,
 	SPUR_LITERALS = 0x7FFF,
 	V3_LITERALS = 0xFF,
 };
@@ -27,9 +31,10 @@ typedef struct slot_rule {
 	{                                                              \
 		.fixed = 1, .literals = SPUR_LITERALS, .header_tag = (tag) \
 	}
-#define V3_METHOD                                            \
-	{                                                        \
-		.fixed = 1, .literals = V3_LITERALS, .header_tag = 1 \
+/* With the sign bit the header has Spur's shape (formats/v3/v3.md §4): not for the fast walk. */
+#define V3_METHOD                                                     \
+	{                                                                 \
+		.fixed = 1, .literals = V3_LITERALS, .header_tag = 0x80000001 \
 	}
 
 /* Formats that are not named, valid or not, have no slots that hold oops. */
@@ -49,39 +54,6 @@ static const slot_rule v3_rules[16] = {
     [12] = V3_METHOD, [13] = V3_METHOD, [14] = V3_METHOD, [15] = V3_METHOD,
 };
 
-/* A growing row of bits, appended to without a branch. */
-typedef struct bit_row {
-	uint64_t *words;
-	uint64_t pending; /* the bits of the last, unfinished word */
-} bit_row;
-
-/* Appends num_bits (0 … 63) bits behind the size bits that the row has; above them, bits is clear.
- */
-IMAGO_ALWAYS_INLINE void
-append(bit_row *row, uint32_t size, uint64_t bits, uint32_t num_bits)
-{
-	uint64_t filled = row->pending | bits << (size & 63);
-	uint64_t spilled = bits >> 1 >> (~size & 63);
-	uint64_t crossed = 0 - (uint64_t)((size ^ (size + num_bits)) >> 6 & 1);
-	row->words[size >> 6] = filled;
-	row->pending = filled ^ ((filled ^ spilled) & crossed);
-}
-
-/* Ends a row of size bits on a group boundary. */
-IMAGO_ALWAYS_INLINE void
-finish(bit_row *row, uint32_t size)
-{
-	row->words[size >> 6] = row->pending;
-	row->words[(size >> 6) + 1] = 0;
-}
-
-/* The lowest count (0 … 63) bits. */
-IMAGO_ALWAYS_INLINE uint64_t
-ones(uint32_t count)
-{
-	return (UINT64_C(1) << count) - 1;
-}
-
 IMAGO_ALWAYS_INLINE uint32_t
 num_oops(const slot_rule *rule, uint32_t num_slots, uint32_t method_header)
 {
@@ -95,7 +67,7 @@ mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, 
 	const uint32_t word_bytes = layout.word_bytes;
 	const uint32_t header_words = 8 / word_bytes;
 	const slot_rule *rules = word_bytes == 8 ? spur64_rules : spur32_rules;
-	bit_row row = {.words = marks->slots};
+	imago_bit_row row = {.words = marks->slots};
 	uint32_t num_objects = 0;
 	uint32_t size = 0;
 	while (size < max_words) {
@@ -105,8 +77,7 @@ mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, 
 		uint32_t first_slot = (uint32_t)imago_load_word(chunk + 8, layout);
 		uint32_t num_slots = (uint32_t)(header >> 56);
 		const slot_rule *rule = &rules[header >> 24 & 31];
-		bool strange = ((uint32_t)header & REAL_CLASS_BITS) == 0 ||
-		               num_slots > LONGEST_OBJECT - header_words - 1 ||
+		bool strange = ((uint32_t)header & REAL_CLASS_BITS) == 0 || num_slots == OVERFLOW_SLOTS ||
 		               ((first_slot ^ 1) & rule->header_tag) != 0;
 		if (IMAGO_UNLIKELY(strange)) {
 			break;
@@ -116,11 +87,16 @@ mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, 
 		if (word_bytes == 4) {
 			body_words = (body_words + 1) & ~UINT32_C(1);
 		}
-		append(&row, size, ones(oops) << header_words, header_words + body_words);
-		size += header_words + body_words;
+		uint32_t num_words = header_words + body_words;
+		if (IMAGO_LIKELY(num_words <= LONGEST_STEP)) {
+			imago_bit_row_append(&row, size, imago_ones(oops) << header_words, num_words);
+		} else {
+			imago_bit_row_append_long(&row, size, header_words, oops, num_words);
+		}
+		size += num_words;
 		num_objects++;
 	}
-	finish(&row, size);
+	imago_bit_row_finish(&row, size);
 	marks->num_words = size;
 	marks->num_objects = num_objects;
 }
@@ -129,8 +105,8 @@ IMAGO_ALWAYS_INLINE void
 mark_v3(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks,
         imago_byte_order order)
 {
-	bit_row slots = {.words = marks->slots};
-	bit_row class_words = {.words = marks->class_words};
+	imago_bit_row slots = {.words = marks->slots};
+	imago_bit_row class_words = {.words = marks->class_words};
 	uint32_t num_objects = 0;
 	uint32_t size = 0;
 	while (size < max_words) {
@@ -145,20 +121,27 @@ mark_v3(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks,
 		uint32_t size_words = (type == 0 ? first : header & 0xFC) >> 2;
 		const slot_rule *rule = &v3_rules[header >> 8 & 15];
 		bool strange = type == 2 || (((header ^ type) | (class_word ^ type)) & 3) != 0 ||
-		               size_words - 1 > LONGEST_OBJECT - 3 ||
+		               size_words - 1 > MOST_WORDS_V3 - 1 ||
 		               ((first_slot ^ 1) & rule->header_tag) != 0;
 		if (IMAGO_UNLIKELY(strange)) {
 			break;
 		}
 		uint32_t oops = num_oops(rule, size_words - 1, first_slot >> 10);
 		uint32_t num_words = before + size_words;
-		append(&slots, size, ones(oops) << (before + 1), num_words);
-		append(&class_words, size, ones(before) & ~ones(before >> 1), num_words);
+		uint64_t class_bits = imago_ones(before) & ~imago_ones(before >> 1);
+		if (IMAGO_LIKELY(num_words <= LONGEST_STEP)) {
+			imago_bit_row_append(&slots, size, imago_ones(oops) << (before + 1), num_words);
+			imago_bit_row_append(&class_words, size, class_bits, num_words);
+		} else {
+			imago_bit_row_append_long(&slots, size, before + 1, oops, num_words);
+			imago_bit_row_append(&class_words, size, class_bits, before);
+			imago_bit_row_append_long(&class_words, size + before, 0, 0, num_words - before);
+		}
 		size += num_words;
 		num_objects++;
 	}
-	finish(&slots, size);
-	finish(&class_words, size);
+	imago_bit_row_finish(&slots, size);
+	imago_bit_row_finish(&class_words, size);
 	marks->num_words = size;
 	marks->num_objects = num_objects;
 }

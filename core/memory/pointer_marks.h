@@ -18,12 +18,13 @@ enum {
 	IMAGO_MARK_GROUP = 16,   /* words that a step looks at together */
 	/* Bytes of the segment that lie behind a marked stretch at least, so that a step may load and
 	 * store whole groups. */
-	IMAGO_MARK_MARGIN = 1024,
+	IMAGO_MARK_MARGIN = 4096,
+	IMAGO_MARK_CAPACITY = IMAGO_MARK_WORDS + 512, /* a block with its last object, and a group */
 };
 
 typedef struct imago_pointer_marks {
-	uint64_t slots[IMAGO_MARK_WORDS / 64 + 2];       /* bit i % 64 of [i / 64]: word i is a slot */
-	uint64_t class_words[IMAGO_MARK_WORDS / 64 + 2]; /* V3: word i is a class word */
+	uint64_t slots[IMAGO_MARK_CAPACITY / 64];       /* bit i % 64 of [i / 64]: word i is a slot */
+	uint64_t class_words[IMAGO_MARK_CAPACITY / 64]; /* V3: word i is a class word */
 	uint32_t num_words;   /* of the stretch; marks up to the end of its last group are valid */
 	uint32_t num_objects; /* in the stretch */
 } imago_pointer_marks;

@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "imago/checked.h"
 #include "rebuild_private.h"
 
 enum { HEADER = 8, OVERFLOW = 255 };
@@ -183,22 +182,20 @@ convert_method(imago_rebuild_mover *mover, convert_recipe recipe, const open_chu
 	return convert_oops(mover, recipe, chunk->body, chunk->from, chunk->to, num_oops);
 }
 
-/* next and, in a large chunk, the links of the tree; prev and all else are stale (spur.md §11). */
+/* next, prev and, in a large chunk, the links of the tree; what follows is stale (spur.md §11). */
 static void
 convert_free(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk *chunk)
 {
-	enum { NEXT, PREVIOUS, PARENT, SMALLER, LARGER, NUM_LINKS };
+	enum { NEXT, PREVIOUS, NUM_LINKS = 5 };
 	uint64_t word_bytes = recipe.from.word_bytes;
 	uint64_t num_lists = word_bytes * 8;
 	bool in_tree = chunk->body_bytes + HEADER >= num_lists * 8;
-	uint64_t num_links = in_tree ? NUM_LINKS : 1;
+	uint64_t num_links = in_tree ? NUM_LINKS : PREVIOUS + 1;
 	convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
 	for (uint64_t i = NEXT; recipe.move && i < num_links && i < chunk->num_slots; i++) {
-		if (i != PREVIOUS) {
-			uint64_t link = imago_load_word(chunk->from + i * word_bytes, recipe.from);
-			imago_store_word(chunk->to + i * word_bytes, imago_rebuild_move_link(mover, link, true),
-			                 recipe.to);
-		}
+		uint64_t link = imago_load_word(chunk->from + i * word_bytes, recipe.from);
+		imago_store_word(chunk->to + i * word_bytes, imago_rebuild_move_link(mover, link, true),
+		                 recipe.to);
 	}
 }
 

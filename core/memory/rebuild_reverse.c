@@ -18,8 +18,9 @@ enum {
 	HEADER = 8,
 	OVERFLOW = 255,
 	VECTOR = 32,
+	TWO_VECTORS = 2 * VECTOR,
 	/* An object without an overflow header, and how far its vectors reach beyond. */
-	MARGIN = HEADER + 8 * OVERFLOW + 2 * VECTOR,
+	MARGIN = HEADER + 8 * OVERFLOW + TWO_VECTORS,
 };
 
 /* For each unit, the byte that goes to each of 16 places; methods begin as words. */
@@ -74,7 +75,7 @@ reverse_avx2(const imago_rebuild_mover *mover, const imago_rebuild_span *span, u
 		imago_store_u64(to - HEADER, header, other);
 		permute(from, to, order);
 		permute(from + VECTOR, to + VECTOR, order);
-		for (uint64_t i = 2 * VECTOR; i < body_bytes; i += VECTOR) {
+		for (uint64_t i = TWO_VECTORS; i < body_bytes; i += VECTOR) {
 			permute(from + i, to + i, order);
 		}
 		if (unit == IMAGO_UNIT_METHOD) {

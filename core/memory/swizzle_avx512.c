@@ -37,13 +37,13 @@ shift64(const imago_shift *shift, uint8_t *words, const imago_pointer_marks *mar
 		uint8_t *place = words + (uint64_t)group * 8;
 		uint32_t others = 0;
 		for (unsigned i = 0; i < 2; i++) {
-			__m512i word = _mm512_loadu_si512(place + 64 * i);
+			__m512i word = _mm512_loadu_si512(place + (size_t)64 * i);
 			word = reverse ? reverse64(word) : word;
 			__mmask8 pointer = _mm512_mask_testn_epi64_mask((__mmask8)(bits >> 8 * i), word, tag);
 			__mmask8 inside =
 			    _mm512_mask_cmplt_epu64_mask(pointer, _mm512_sub_epi64(word, start), size);
 			word = _mm512_mask_add_epi64(word, inside, word, distance);
-			_mm512_storeu_si512(place + 64 * i, reverse ? reverse64(word) : word);
+			_mm512_storeu_si512(place + (size_t)64 * i, reverse ? reverse64(word) : word);
 			others |= (uint32_t)(pointer ^ inside) << 8 * i;
 		}
 		if (IMAGO_UNLIKELY(others != 0)) {

@@ -109,7 +109,7 @@ relocate_free_chunk(imago_relocation *relocation, const imago_object *chunk)
 	if (heap->model == IMAGO_V3) {
 		return IMAGO_OK;
 	}
-	bool large = chunk->total_bytes >= (heap->layout.word_bytes == 8 ? 64 : 32) * 8;
+	bool large = chunk->total_bytes >= UINT64_C(8) * (heap->layout.word_bytes == 8 ? 64 : 32);
 	imago_status status =
 	    imago_relocate_slots(relocation, chunk, CHUNK_NEXT, CHUNK_NEXT + 1, IMAGO_WORD_LINK);
 	if (status == IMAGO_OK) {

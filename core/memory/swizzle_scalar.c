@@ -1,15 +1,15 @@
 /* swizzle_scalar.c: the hot loop of swizzling in portable C, without a branch per word. */
 #include "swizzle_shift.h"
 
-/* Shifts the marked words of one group. A pointer outside the range is left over. */
+/* Shifts the marked words among 64, up to the first pointer outside the range, whose index is
+ * returned; or 64. */
 IMAGO_ALWAYS_INLINE uint32_t
-shift_group(const imago_shift *shift, uint8_t *place, uint32_t marked, uint32_t class_words,
-            imago_object_model model, imago_layout layout)
+shift_row(const imago_shift *shift, uint8_t *place, uint64_t marked, uint64_t class_words,
+          imago_object_model model, imago_layout layout)
 {
 	const uint64_t tag_mask = model == IMAGO_V3 ? 1 : layout.word_bytes == 8 ? 7 : 3;
-	uint32_t left_over = 0;
-	while (marked != 0) {
-		unsigned i = (unsigned)__builtin_ctz(marked);
+	for (; marked != 0; marked &= marked - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(marked);
 		uint8_t *at = place + (uint64_t)i * layout.word_bytes;
 		uint64_t word = imago_load_word(at, layout);
 		uint64_t is_pointer = (word & tag_mask) == 0;
@@ -17,10 +17,28 @@ shift_group(const imago_shift *shift, uint8_t *place, uint32_t marked, uint32_t 
 			is_pointer |= class_words >> i & 1;
 		}
 		uint64_t inside = word - shift->start < shift->size;
-		uint64_t moves = is_pointer & inside;
-		imago_store_word(at, word + (shift->distance & (0 - moves)), layout);
-		left_over |= (uint32_t)(is_pointer ^ moves) << i;
-		marked &= marked - 1;
+		if (IMAGO_UNLIKELY((is_pointer & ~inside) != 0)) {
+			return i;
+		}
+		imago_store_word(at, word + (shift->distance & (0 - is_pointer)), layout);
+	}
+	return 64;
+}
+
+/* The rest of a group in which a pointer is outside the range: shifts what is inside and returns
+ * what is not. */
+IMAGO_ALWAYS_INLINE uint32_t
+shift_rest(const imago_shift *shift, uint8_t *place, uint32_t marked, uint64_t class_words,
+           imago_object_model model, imago_layout layout)
+{
+	uint32_t left_over = 0;
+	while (marked != 0) {
+		uint32_t i = shift_row(shift, place, marked, class_words, model, layout);
+		if (i == 64) {
+			break;
+		}
+		left_over |= UINT32_C(1) << i;
+		marked &= ~((UINT32_C(2) << i) - 1);
 	}
 	return left_over;
 }
@@ -31,17 +49,20 @@ shift_words(const imago_shift *shift_by, uint8_t *words, const imago_pointer_mar
 {
 	const imago_shift shift = *shift_by; /* a copy: stores to the heap cannot change it */
 	const uint32_t num_words = marks->num_words;
-	for (uint32_t group = first_word; group < num_words; group += IMAGO_MARK_GROUP) {
-		uint32_t marked = marks->slots[group >> 6] >> (group & 63) & 0xFFFF;
-		uint32_t class_words = 0;
-		if (model == IMAGO_V3) {
-			class_words = marks->class_words[group >> 6] >> (group & 63) & 0xFFFF;
-		}
-		uint32_t others = shift_group(&shift, words + (uint64_t)group * layout.word_bytes,
-		                              marked | class_words, class_words, model, layout);
-		if (IMAGO_UNLIKELY(others != 0)) {
-			*left_over = others;
-			return group;
+	uint32_t skipped = first_word & 63;
+	for (uint32_t row = first_word / 64; row * 64 < num_words; row++) {
+		uint64_t class_words = model == IMAGO_V3 ? marks->class_words[row] : 0;
+		uint64_t marked = (marks->slots[row] | class_words) >> skipped << skipped;
+		uint8_t *place = words + (uint64_t)row * 64 * layout.word_bytes;
+		skipped = 0;
+		uint32_t stop = shift_row(&shift, place, marked, class_words, model, layout);
+		if (IMAGO_UNLIKELY(stop < 64)) {
+			uint32_t group = stop & ~(uint32_t)(IMAGO_MARK_GROUP - 1);
+			uint64_t from_stop = marked >> stop << stop;
+			*left_over =
+			    shift_rest(&shift, place + (uint64_t)group * layout.word_bytes,
+			               from_stop >> group & 0xFFFF, class_words >> group, model, layout);
+			return row * 64 + group;
 		}
 	}
 	return num_words;

@@ -1,4 +1,4 @@
-/* synthetic_private.h: the generator's state, shared by its two files. */
+/* synthetic_private.h: the generator's state, shared by its files. */
 #ifndef IMAGO_SYNTHETIC_PRIVATE_H
 #define IMAGO_SYNTHETIC_PRIVATE_H
 
@@ -104,5 +104,26 @@ void synthetic_make_some(generator *gen);
 
 /* Registers an object as made: others may now point to it. */
 void synthetic_register(generator *gen, imago_oop object);
+
+/* The kernel class, or 0 where the layout has none. */
+imago_oop synthetic_class(const generator *gen, imago_kernel_class which);
+
+/* One of the symbols that much points to; there must be one. */
+imago_oop synthetic_popular(generator *gen);
+
+/* What slots hold: a small integer; an object for a slot of holder, which is being made (nil when
+ * the slot is to wait for one yet to come); anything, by a distribution; and all slots from … */
+imago_oop synthetic_small_integer(generator *gen);
+imago_oop synthetic_target(generator *gen, imago_oop holder, uint64_t slot);
+imago_oop synthetic_value(generator *gen, mix_distribution distribution, imago_oop holder,
+                          uint64_t slot);
+void synthetic_fill_slots(generator *gen, imago_oop object, uint64_t from,
+                          mix_distribution distribution);
+
+/* synthetic_code.c: one object of the kind, registered. */
+void synthetic_make_method(generator *gen);
+void synthetic_make_method_dictionary(generator *gen);
+void synthetic_make_context(generator *gen);
+void synthetic_make_closure(generator *gen);
 
 #endif

@@ -1,6 +1,21 @@
 /* walk.c: every chunk of every segment, in address order. */
 #include "imago/walk.h"
 
+#include "format_facts.h"
+#include "pointer_marks.h"
+#include "pointer_tags.h"
+
+enum {
+	/* Bytes behind a chunk that make sure that a short header and its body fit. */
+	LONGEST_PLAIN = 2048,
+	PREFETCH_BYTES = 512,
+	OVERFLOW_SLOTS = 255,
+	REAL_CLASS_BITS = 0x3FFFE0, /* not all clear in class indices from 32 on */
+};
+
+/* Header bits that a plain object has clear: those that imago_object.bits tells. */
+#define BITS (UINT64_C(3) << 22 | UINT64_C(7) << 29 | UINT64_C(3) << 54)
+
 void
 imago_walk_init(imago_walker *walker, const imago_heap *heap, imago_error *error)
 {
@@ -10,10 +25,70 @@ imago_walk_init(imago_walker *walker, const imago_heap *heap, imago_error *error
 	}
 }
 
+/* Decodes an ordinary Spur object with a short header and no odd bits, far from the segment's end:
+ * nearly all there are. False for any other. */
+IMAGO_ALWAYS_INLINE bool
+decode_plain(const imago_segment *segment, uint32_t index, uint64_t position, imago_object *out,
+             imago_layout layout)
+{
+	const uint8_t *chunk = segment->bytes + position;
+	__builtin_prefetch(chunk + PREFETCH_BYTES);
+	uint64_t header = imago_load_u64(chunk, layout.byte_order);
+	uint64_t num_slots = header >> 56;
+	if (IMAGO_UNLIKELY(num_slots == OVERFLOW_SLOTS || (header & BITS) != 0 ||
+	                   (header & REAL_CLASS_BITS) == 0)) {
+		return false;
+	}
+	uint8_t format = header >> 24 & 31;
+	imago_format_facts facts =
+	    layout.word_bytes == 8 ? imago_spur64_formats[format] : imago_spur32_formats[format];
+	uint64_t body_words = num_slots + (num_slots == 0);
+	imago_addr oop = segment->start + position;
+	*out = (imago_object){
+	    .oop = oop,
+	    .chunk = oop,
+	    .total_bytes = 8 + ((body_words * layout.word_bytes + 7) & ~UINT64_C(7)),
+	    .body = oop + 8,
+	    .num_slots = num_slots,
+	    .kind = IMAGO_OBJECT_ORDINARY,
+	    .body_kind = facts.body,
+	    .class_index = (uint32_t)(header & (IMAGO_CLASS_INDEX_LIMIT - 1)),
+	    .identity_hash = (uint32_t)(header >> 32 & (IMAGO_CLASS_INDEX_LIMIT - 1)),
+	    .format = format,
+	    .unused_tail = facts.unused_tail,
+	    .segment = index,
+	};
+	return true;
+}
+
+static bool
+next_plain(imago_walker *walker, imago_object *out)
+{
+	const imago_heap *heap = walker->heap;
+	if (heap->model != IMAGO_SPUR || walker->segment >= heap->num_segments) {
+		return false;
+	}
+	const imago_segment *segment = &heap->segments[walker->segment];
+	uint64_t position = walker->next - segment->start;
+	if (position >= segment->size || segment->size - position < LONGEST_PLAIN) {
+		return false;
+	}
+	uint32_t index = (uint32_t)walker->segment;
+	imago_layout wide = {8, heap->layout.byte_order};
+	imago_layout narrow = {4, heap->layout.byte_order};
+	bool plain = heap->layout.word_bytes == 8 ? decode_plain(segment, index, position, out, wide)
+	                                          : decode_plain(segment, index, position, out, narrow);
+	walker->next += plain ? out->total_bytes : 0;
+	return plain;
+}
+
 bool
 imago_walk_next(imago_walker *walker, imago_object *out)
 {
 	const imago_heap *heap = walker->heap;
+	if (IMAGO_LIKELY(walker->status == IMAGO_OK && next_plain(walker, out))) {
+		return true;
+	}
 	if (walker->status != IMAGO_OK) {
 		return false;
 	}
@@ -48,6 +123,19 @@ imago_walk_skip_segment(imago_walker *walker)
 	return true;
 }
 
+/* Counts the pointers among num_words words, of which slots tells the slots. */
+static uint64_t
+count_marked(const imago_heap *heap, const uint8_t *words, const imago_pointer_marks *marks)
+{
+	uint64_t count = 0;
+	imago_pointer_tags_fn *tags_of = imago_pointer_tags_function(heap);
+	for (uint32_t i = 0; i < marks->num_words; i += 64) {
+		uint64_t tags = tags_of(words + (uint64_t)i * heap->layout.word_bytes);
+		count += (unsigned)__builtin_popcountll(tags & marks->slots[i / 64]);
+	}
+	return count;
+}
+
 static uint64_t
 count_pointers(const imago_heap *heap, const imago_object *object)
 {
@@ -59,37 +147,68 @@ count_pointers(const imago_heap *heap, const imago_object *object)
 	return count;
 }
 
+static void
+count_object(const imago_heap *heap, const imago_object *object, imago_census *census)
+{
+	census->num_chunks++;
+	switch (object->kind) {
+	case IMAGO_OBJECT_ORDINARY:
+		census->num_objects++;
+		break;
+	case IMAGO_OBJECT_FREE:
+		census->num_free++;
+		census->free_bytes += object->total_bytes;
+		break;
+	case IMAGO_OBJECT_FORWARDER:
+		census->num_forwarders++;
+		break;
+	case IMAGO_OBJECT_HIDDEN:
+		census->num_hidden++;
+		break;
+	case IMAGO_OBJECT_PUN:
+		census->num_puns++;
+		break;
+	}
+	census->num_pointers += count_pointers(heap, object);
+}
+
+static imago_status
+count_segment(const imago_heap *heap, const imago_segment *segment, imago_census *census,
+              imago_error *error)
+{
+	imago_pointer_marks marks;
+	uint64_t position = 0;
+	while (position < segment->size) {
+		imago_mark_pointers(heap, segment, position, &marks);
+		if (marks.num_words > 0) {
+			census->num_chunks += marks.num_objects;
+			census->num_objects += marks.num_objects;
+			census->num_pointers += count_marked(heap, segment->bytes + position, &marks);
+			position += (uint64_t)marks.num_words * heap->layout.word_bytes;
+			continue;
+		}
+		imago_object object;
+		imago_status status =
+		    imago_heap_decode_chunk(heap, segment->start + position, &object, error);
+		if (status != IMAGO_OK) {
+			return status;
+		}
+		count_object(heap, &object, census);
+		position += object.total_bytes;
+	}
+	return IMAGO_OK;
+}
+
 imago_status
 imago_census_take(const imago_heap *heap, imago_census *out, imago_error *error)
 {
 	imago_census census = {0};
-	imago_walker walker;
-	imago_object object;
-	imago_walk_init(&walker, heap, error);
-	while (imago_walk_next(&walker, &object)) {
-		census.num_chunks++;
-		switch (object.kind) {
-		case IMAGO_OBJECT_ORDINARY:
-			census.num_objects++;
-			break;
-		case IMAGO_OBJECT_FREE:
-			census.num_free++;
-			census.free_bytes += object.total_bytes;
-			break;
-		case IMAGO_OBJECT_FORWARDER:
-			census.num_forwarders++;
-			break;
-		case IMAGO_OBJECT_HIDDEN:
-			census.num_hidden++;
-			break;
-		case IMAGO_OBJECT_PUN:
-			census.num_puns++;
-			break;
+	for (size_t i = 0; i < heap->num_segments; i++) {
+		imago_status status = count_segment(heap, &heap->segments[i], &census, error);
+		if (status != IMAGO_OK) {
+			return status;
 		}
-		census.num_pointers += count_pointers(heap, &object);
 	}
-	if (walker.status == IMAGO_OK) {
-		*out = census;
-	}
-	return walker.status;
+	*out = census;
+	return IMAGO_OK;
 }

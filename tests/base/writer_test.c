@@ -30,7 +30,7 @@ the_reader_reads_what_the_writer_wrote(void **state)
 			imago_write_u16(&writer, (uint16_t)k);
 			imago_write_u32(&writer, k * 3);
 			imago_write_u64(&writer, UINT64_C(5000000000) * k);
-			imago_write_word(&writer, k * 7);
+			imago_write_word(&writer, UINT64_C(7) * k);
 			imago_write_bytes(&writer, "abc", 3);
 			imago_write_zeros(&writer, 2);
 		}

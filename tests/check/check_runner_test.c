@@ -215,7 +215,7 @@ a_name_that_no_rule_has_is_refused(void **state)
 {
 	(void)state;
 	static const char *const wrong[] = {"oop.", "oop.noSuch", "o", "", "oops", "oop.outside.x"};
-	imago_error error;
+	imago_error error = {.status = IMAGO_OK};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		for (int skip = 0; skip < 2; skip++) {
 			assert_int_equal(status_of_name(wrong[i], skip != 0, &error), IMAGO_EUSAGE);
@@ -235,7 +235,7 @@ names_of_the_formats_rules_are_known_when_the_sink_has_them(void **state)
 	const imago_check_options options = {.only = &name, .num_only = 1};
 	imago_allocator allocator;
 	imago_check_sink sink;
-	imago_error error;
+	imago_error error = {.status = IMAGO_OK};
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	imago_heap *heap = small_heap(&test_layouts[0], &allocator);
 	imago_check_sink_init(&sink, &options, NULL, NULL);

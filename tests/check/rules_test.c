@@ -1,7 +1,7 @@
 /* rules_test.c: every rule of every table has a recipe that breaks it, and it alone, in every
  * layout where that can be; and the committed corpus is what the recipes make. */
 #include "assertions.h"
-#include "corpus.h"
+#include "corpus/corpus.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -42,7 +42,7 @@ decode(fixture *f, imago_object_model model, imago_layout layout, int64_t value,
 	imago_tagging tagging = imago_tagging_of(model, layout.word_bytes);
 	assert_true(imago_oop_from_integer(tagging, value, &header));
 	imago_store_word(body, header, layout);
-	memcpy(body + 3 * layout.word_bytes, bytecodes, num_bytecodes);
+	memcpy(body + (size_t)3 * layout.word_bytes, bytecodes, num_bytecodes);
 	assert_int_equal(imago_heap_add_segment(f->heap, &segment, NULL), IMAGO_OK);
 	assert_int_equal(imago_heap_decode_chunk(f->heap, BASE, &f->object, NULL), IMAGO_OK);
 	assert_int_equal(f->object.body_kind, IMAGO_BODY_METHOD);

@@ -100,7 +100,7 @@ assert_same_bytes(const imago_heap *a, const imago_heap *b)
 		const imago_segment *right = &b->segments[i];
 		assert_int_equal(left->start, right->start);
 		assert_int_equal(left->size, right->size);
-		assert_memory_equal(left->bytes, right->bytes, left->size + left->bridge_size);
+		assert_memory_equal(left->bytes, right->bytes, (size_t)(left->size + left->bridge_size));
 	}
 }
 

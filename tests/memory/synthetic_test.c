@@ -210,8 +210,9 @@ the_same_seed_gives_the_same_bytes_and_another_one_others(void **state)
 		test_image same = image_of_seed(&test_layouts[i], 1, &allocators[1]);
 		test_image other = image_of_seed(&test_layouts[i], 2, &allocators[2]);
 		assert_int_equal(one.size, same.size);
-		assert_memory_equal(one.bytes, same.bytes, one.size);
-		assert_true(one.size != other.size || memcmp(one.bytes, other.bytes, one.size) != 0);
+		assert_memory_equal(one.bytes, same.bytes, (size_t)one.size);
+		assert_true(one.size != other.size ||
+		            memcmp(one.bytes, other.bytes, (size_t)one.size) != 0);
 		test_image_release(&one);
 		test_image_release(&same);
 		test_image_release(&other);

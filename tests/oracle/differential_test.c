@@ -183,6 +183,12 @@ compare_swizzles(const char *name, const uint8_t *bytes, uint64_t size)
 		assert_true(oracle_relocate(&oracle, base, expected));
 		write_and_compare(heap, image.format, expected, size, name);
 		imago_heap_destroy(heap);
+		/* A copy at another base is the same file. */
+		imago_rebuild_options copied = {
+		    .layout = image.heap->layout, .set_base = true, .base = base};
+		assert_ok(imago_rebuild(&heap, image.heap, &copied, &allocator, NULL, &error), &error);
+		write_and_compare(heap, image.format, expected, size, name);
+		imago_heap_destroy(heap);
 	}
 	free(expected);
 	oracle_release(&oracle);

@@ -34,7 +34,7 @@ typedef struct number {
 static void
 differ(comparison *c, const oracle_object *object, const char *what, uint64_t index)
 {
-	if (c->same) {
+	if (c->same && object != NULL) {
 		snprintf(c->where, c->where_size, "object 0x%" PRIx64 ": %s %" PRIu64, object->address,
 		         what, index);
 	}

@@ -113,10 +113,10 @@ interpret_format(const oracle_image *image, oracle_object *object)
 		object->unit = 4;
 	} else if (format >= 12) {
 		object->unit = 2;
-		unused = format % 4 * 2;
+		unused = UINT64_C(2) * (format % 4);
 	} else if (format >= 10) {
 		object->unit = 4;
-		unused = format % 2 * 4;
+		unused = UINT64_C(4) * (format % 2);
 	} else if (format == 9) {
 		object->unit = 8;
 	} else {
@@ -303,11 +303,11 @@ static void
 move_free_links(const oracle_image *image, uint8_t *copy, const oracle_object *object,
                 uint64_t delta)
 {
-	bool large = object->num_slots * image->word + 8 >= (image->word == 8 ? 64 : 32) * 8;
+	bool large = object->num_slots * image->word + 8 >= UINT64_C(8) * (image->word == 8 ? 64 : 32);
 	for (unsigned slot = 0; slot < (large ? 5 : 2) && slot < object->num_slots; slot++) {
 		if (leads_into_heap(image, oracle_slot(image, object, slot))) {
-			put_number(copy + object->body_at + slot * image->word, image->word, image->big,
-			           oracle_slot(image, object, slot) + delta);
+			put_number(copy + object->body_at + (uint64_t)slot * image->word, image->word,
+			           image->big, oracle_slot(image, object, slot) + delta);
 		}
 	}
 }

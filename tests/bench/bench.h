@@ -1,0 +1,71 @@
+/* bench.h: what the files of the benchmark share.
+ *
+ * Every figure is a ratio to memcpy of the same bytes, taken in the same run: job and memcpy in
+ * turn, the ratio of each pair, the median of the ratios. Jobs of one thread are timed by the
+ * processor time of the thread, so that other programs disturb less.
+ */
+#ifndef IMAGO_BENCH_H
+#define IMAGO_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "imago/allocator.h"
+#include "imago/heap.h"
+
+/* What is measured on: a heap with one segment, and room for a copy of it. */
+typedef struct bench_image {
+	const char *name;
+	imago_heap *heap;
+	imago_allocator *allocator;
+	uint8_t *copy;
+	uint64_t size; /* of the segment's objects */
+} bench_image;
+
+/* Does the job once. Ends the program when it fails. */
+typedef void bench_job(bench_image *image, const void *argument);
+
+typedef enum bench_clock {
+	BENCH_CPU,  /* processor time of the calling thread */
+	BENCH_WALL, /* for jobs that use several threads */
+} bench_clock;
+
+/* How a ratio is told and judged. */
+typedef enum bench_unit {
+	BENCH_TIME,  /* time of the job / time of the other: at most what is asked */
+	BENCH_SPEED, /* time of the other / time of the job: at least what is asked */
+} bench_unit;
+
+typedef struct bench_row {
+	const char *name;
+	bench_job *job;
+	const void *argument;
+	bench_job *other; /* NULL: memcpy */
+	const void *other_argument;
+	bench_unit unit;
+	bench_clock clock;
+	double asked; /* 0: nothing is asked, the row is there for comparison */
+} bench_row;
+
+/* Measures a row and prints its line. Returns false when what is asked was not met. */
+bool bench_run_row(bench_image *image, const bench_row *row, unsigned num_rounds);
+
+/* Prints a line of the table; ratio and asked in the words given. */
+bool bench_print(const bench_image *image, const char *name, double gib_per_second,
+                 const char *ratio, const char *asked, int met);
+
+/* Measures how fast the processor is right now, by a short loop that needs nothing but it. */
+void bench_probe(void);
+
+double bench_seconds(bench_clock clock);
+
+/* Prints why and exits with status 2. */
+void bench_fail(const char *what) __attribute__((noreturn));
+
+void bench_copy(bench_image *image, const void *argument);
+
+/* bench_memory.c and bench_check.c: the rows of a room. Return the number of rows not met. */
+unsigned bench_memory_rows(bench_image *image, unsigned num_rounds);
+unsigned bench_check_rows(bench_image *image, unsigned num_rounds);
+
+#endif

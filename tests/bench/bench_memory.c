@@ -1,0 +1,103 @@
+/* bench_memory.c: walk, census, swizzle and conversion. */
+#include "bench.h"
+
+#include <string.h>
+
+#include "imago/rebuild.h"
+#include "imago/swizzle.h"
+#include "imago/walk.h"
+
+static void
+walk(bench_image *image, const void *argument)
+{
+	(void)argument;
+	imago_walker walker;
+	imago_object object;
+	uint64_t bytes = 0;
+	imago_walk_init(&walker, image->heap, NULL);
+	while (imago_walk_next(&walker, &object)) {
+		bytes += object.total_bytes;
+	}
+	if (bytes != image->size) {
+		bench_fail("the walk did not reach the end");
+	}
+}
+
+static void
+take_census(bench_image *image, const void *argument)
+{
+	(void)argument;
+	imago_census census;
+	if (imago_census_take(image->heap, &census, NULL) != IMAGO_OK) {
+		bench_fail("no census");
+	}
+}
+
+/* To and fro. */
+static void
+swizzle(bench_image *image, const void *argument)
+{
+	imago_error error;
+	imago_addr base = image->heap->segments[0].start ^ 0x100000;
+	if (imago_swizzle(image->heap, base, argument, &error) != IMAGO_OK) {
+		bench_fail(error.what);
+	}
+}
+
+/* What the memory itself allows: every word loaded, added to and stored. */
+static void
+add_in_place(bench_image *image, const void *argument)
+{
+	(void)argument;
+	uint64_t *words = (uint64_t *)(void *)image->copy;
+	for (uint64_t i = 0; i < image->size / 8; i++) {
+		words[i] += 0x100000;
+	}
+	__asm__ volatile("" : : "r"(words) : "memory");
+}
+
+static void
+convert(bench_image *image, const void *argument)
+{
+	(void)argument;
+	imago_error error;
+	imago_heap *converted;
+	imago_rebuild_options options = {
+	    .layout = {image->heap->layout.word_bytes, IMAGO_BIG_ENDIAN},
+	};
+	if (imago_rebuild(&converted, image->heap, &options, image->allocator, NULL, &error) !=
+	    IMAGO_OK) {
+		bench_fail(error.what);
+	}
+	imago_heap_destroy(converted);
+}
+
+unsigned
+bench_memory_rows(bench_image *image, unsigned num_rounds)
+{
+	static const imago_swizzle_options best = {.simd = IMAGO_SIMD_BEST};
+	static const imago_swizzle_options scalar = {.simd = IMAGO_SIMD_SCALAR};
+	static const bench_row rows[] = {
+	    {.name = "walk: imago_walk_next", .job = walk, .asked = 1.5},
+	    {.name = "walk: imago_census_take (counts pointers too)", .job = take_census, .asked = 1.5},
+	    {.name = "swizzle, best instruction set",
+	     .job = swizzle,
+	     .argument = &best,
+	     .unit = BENCH_SPEED,
+	     .asked = 1.5},
+	    {.name = "swizzle, scalar",
+	     .job = swizzle,
+	     .argument = &scalar,
+	     .unit = BENCH_SPEED,
+	     .asked = 0.95},
+	    {.name = "(add to every word in place: what the memory allows)",
+	     .job = add_in_place,
+	     .unit = BENCH_SPEED},
+	    {.name = "convert to big-endian", .job = convert, .unit = BENCH_SPEED, .asked = 0.3},
+	};
+	unsigned num_missed = 0;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		num_missed += !bench_run_row(image, &rows[i], num_rounds);
+	}
+	return num_missed;
+}

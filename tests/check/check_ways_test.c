@@ -1,0 +1,394 @@
+/* check_ways_test.c: a check that passes over what is plainly fine, one by two threads, and one
+ * that judges every object find the same, in the same order. */
+#include "assertions.h"
+#include "layouts.h"
+#include "small_image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "imago/check.h"
+#include "imago/synthetic.h"
+#include "imago/walk.h"
+
+enum { MOST_KEPT = 4096 };
+
+/* The findings of one check: the first ones, and a digest of all. */
+typedef struct outcome {
+	imago_status status;
+	imago_finding findings[MOST_KEPT];
+	uint64_t count;
+	uint64_t digest;
+	uint64_t stop_after; /* 0: never */
+	imago_check_summary summary;
+} outcome;
+
+static uint64_t
+mix(uint64_t digest, uint64_t value)
+{
+	digest = (digest ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+	return digest ^ digest >> 29;
+}
+
+static bool
+note(const imago_finding *finding, void *payload)
+{
+	outcome *into = payload;
+	if (into->count < MOST_KEPT) {
+		into->findings[into->count] = *finding;
+	}
+	into->count++;
+	for (const char *c = finding->rule->name; *c != '\0'; c++) {
+		into->digest = mix(into->digest, (uint8_t)*c);
+	}
+	into->digest = mix(into->digest, finding->offset);
+	into->digest = mix(into->digest, finding->oop);
+	into->digest = mix(into->digest, finding->slot);
+	into->digest = mix(into->digest, finding->found);
+	into->digest = mix(into->digest, finding->expected);
+	return into->count != into->stop_after;
+}
+
+static void
+check(const imago_heap *heap, bool careful, unsigned num_threads, outcome *out)
+{
+	imago_allocator allocator;
+	imago_check_sink sink;
+	imago_error error = {0};
+	imago_check_options options = {.careful = careful, .num_threads = num_threads};
+	uint64_t stop_after = out->stop_after;
+	memset(out, 0, sizeof *out);
+	out->stop_after = stop_after;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_check_sink_init(&sink, &options, note, out);
+	out->status = imago_check(heap, &sink, &allocator, &error);
+	out->summary = sink.summary;
+	assert_no_leak(&allocator);
+}
+
+static void
+assert_same_outcome(const outcome *one, const outcome *other, const char *what)
+{
+	uint64_t kept = one->count < MOST_KEPT ? one->count : MOST_KEPT;
+	for (uint64_t i = 0; i < kept && i < other->count; i++) {
+		const imago_finding *a = &one->findings[i];
+		const imago_finding *b = &other->findings[i];
+		if (a->rule != b->rule || a->oop != b->oop || a->slot != b->slot) {
+			print_error("%s: finding %u: %s of 0x%llx, careful: %s of 0x%llx\n", what, (unsigned)i,
+			            b->rule->name, (unsigned long long)b->oop, a->rule->name,
+			            (unsigned long long)a->oop);
+			fail();
+		}
+	}
+	assert_int_equal(one->status, other->status);
+	assert_int_equal(one->count, other->count);
+	assert_int_equal(one->digest, other->digest);
+	if (one->stop_after == 0) {
+		assert_memory_equal(&one->summary, &other->summary, sizeof one->summary);
+	}
+}
+
+/* Checks a heap in all ways; returns the number of findings. */
+static uint64_t
+check_all_ways(const imago_heap *heap, uint64_t stop_after)
+{
+	static outcome careful;
+	static outcome fast;
+	careful.stop_after = stop_after;
+	fast.stop_after = stop_after;
+	check(heap, true, 1, &careful);
+	check(heap, false, 1, &fast);
+	assert_same_outcome(&careful, &fast, "passing over");
+	check(heap, false, 2, &fast);
+	assert_same_outcome(&careful, &fast, "two threads");
+	return careful.count;
+}
+
+/* A heap with one segment that is worth two threads, or a small one in several segments. */
+static imago_heap *
+synthetic_heap(const test_layout *layout, bool large, imago_allocator *allocator)
+{
+	imago_synthetic_options options = {
+	    .image_format = layout->image_format,
+	    .byte_order = layout->layout.byte_order,
+	    .num_bytes = large ? 1300 << 10 : 120 << 10,
+	    .num_segments = large || layout->model == IMAGO_V3 ? 1 : 3,
+	    .gap = large || layout->model == IMAGO_V3 ? 0 : 0x1000,
+	    .seed = 99,
+	};
+	imago_error error;
+	imago_heap *heap = NULL;
+	assert_ok(imago_synthetic_make(&heap, &options, allocator, &error), &error);
+	return heap;
+}
+
+static uint64_t
+next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* The objects of a heap, so that one can be picked. */
+typedef struct object_list {
+	imago_addr *chunks;
+	size_t count;
+} object_list;
+
+static object_list
+list_objects(const imago_heap *heap)
+{
+	object_list list = {0};
+	imago_walker walker;
+	imago_object object;
+	list.chunks = malloc((size_t)imago_heap_object_bytes(heap) / 4 * sizeof *list.chunks);
+	assert_non_null(list.chunks);
+	imago_walk_init(&walker, heap, NULL);
+	while (imago_walk_next(&walker, &object)) {
+		list.chunks[list.count++] = object.chunk;
+	}
+	return list;
+}
+
+/* Something a slot should not hold, or may. */
+static imago_oop
+odd_word(const imago_heap *heap, const object_list *list, imago_oop word, uint64_t *state)
+{
+	const imago_segment *last = &heap->segments[heap->num_segments - 1];
+	imago_addr some = list->chunks[next_random(state) % list->count];
+	switch (next_random(state) % 9) {
+	case 0:
+		return some;
+	case 1:
+		return some + 8;
+	case 2:
+		return some + 4;
+	case 3:
+		return word ^ (UINT64_C(1) << next_random(state) % (UINT64_C(8) * heap->layout.word_bytes));
+	case 4:
+		return last->start + last->size + 8 * (next_random(state) % 4);
+	case 5:
+		return heap->segments[0].start - 8;
+	case 6:
+		return (word & ~UINT64_C(7)) | (next_random(state) & 7);
+	case 7:
+		return 0;
+	default:
+		return word + 8;
+	}
+}
+
+/* One changed word, and what it was. */
+typedef struct change {
+	uint8_t *place;
+	uint8_t saved[8];
+	uint8_t size;
+} change;
+
+static change
+begin_change(imago_heap *heap, imago_addr addr, uint8_t size)
+{
+	change made = {.place = imago_heap_writable_bytes(heap, addr, size), .size = size};
+	assert_non_null(made.place);
+	memcpy(made.saved, made.place, size);
+	return made;
+}
+
+/* Breaks, or merely changes, something of some object. */
+static change
+change_something(imago_heap *heap, const object_list *list, uint64_t *state)
+{
+	imago_object object;
+	imago_addr chunk = list->chunks[next_random(state) % list->count];
+	change made;
+	assert_int_equal(imago_heap_decode_chunk(heap, chunk, &object, NULL), IMAGO_OK);
+	bool in_header = next_random(state) % 3 == 0 || object.num_slots == 0;
+	uint8_t word_bytes = heap->layout.word_bytes;
+	uint64_t bit = next_random(state);
+	if (in_header) {
+		uint8_t size = heap->model == IMAGO_SPUR ? 8 : 4;
+		made = begin_change(heap, chunk, size);
+		made.place[bit / 8 % size] ^= (uint8_t)(1 << bit % 8);
+		return made;
+	}
+	uint64_t num_pointers = imago_heap_num_pointer_slots(heap, &object);
+	uint64_t limit = num_pointers > 0 && bit % 4 != 0 ? num_pointers : object.num_slots;
+	uint64_t slot = bit % 5 == 0 ? 0 : next_random(state) % limit;
+	made = begin_change(heap, object.body + slot * word_bytes, word_bytes);
+	if (slot == 0 && object.body_kind == IMAGO_BODY_METHOD) {
+		made.place[bit / 8 % word_bytes] ^= (uint8_t)(1 << bit % 8);
+	} else if (slot >= num_pointers) {
+		made.place[bit / 8 % word_bytes] = (uint8_t)(bit >> 32);
+	} else {
+		imago_oop word = imago_heap_fetch_slot(heap, &object, slot);
+		imago_heap_store_slot(heap, &object, slot, odd_word(heap, list, word, state));
+	}
+	return made;
+}
+
+static void
+restore(const change *made)
+{
+	memcpy(made->place, made->saved, made->size);
+}
+
+static void
+change_and_check(const test_layout *layout, bool large, unsigned num_changes)
+{
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_heap *heap = synthetic_heap(layout, large, &allocator);
+	object_list list = list_objects(heap);
+	uint64_t state = UINT64_C(88172645463325252) + layout->image_format;
+	unsigned num_found = 0;
+	assert_int_equal(check_all_ways(heap, 0), 0);
+	for (unsigned i = 0; i < num_changes; i++) {
+		change made = change_something(heap, &list, &state);
+		num_found += check_all_ways(heap, 0) > 0;
+		restore(&made);
+	}
+	assert_int_equal(check_all_ways(heap, 0), 0);
+	assert_true(num_found > num_changes / 4);
+	free(list.chunks);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+static void
+one_change_in_a_small_heap_is_judged_alike(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		change_and_check(&test_layouts[i], false, i < NUM_SPUR_TEST_LAYOUTS ? 120 : 20);
+	}
+}
+
+static void
+one_change_in_a_heap_for_two_threads_is_judged_alike(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		change_and_check(&test_layouts[i], true, 10);
+	}
+}
+
+/* So many that the second thread's room does not suffice. */
+static void
+many_changes_are_judged_alike(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = synthetic_heap(&test_layouts[i], true, &allocator);
+		imago_addr nowhere = heap->segments[0].start - 8;
+		imago_walker walker;
+		imago_object object;
+		uint64_t num_broken = 0;
+		imago_walk_init(&walker, heap, NULL);
+		while (imago_walk_next(&walker, &object)) {
+			uint64_t num_pointers = imago_heap_num_pointer_slots(heap, &object);
+			if (object.kind == IMAGO_OBJECT_ORDINARY && num_pointers > 1 &&
+			    object.oop > heap->segments[0].start + 0x30000) {
+				imago_heap_store_slot(heap, &object, num_pointers - 1, nowhere);
+				num_broken++;
+			}
+		}
+		assert_true(num_broken > 4000);
+		assert_true(check_all_ways(heap, 0) >= num_broken);
+		assert_int_equal(check_all_ways(heap, 100), 100);
+		imago_heap_destroy(heap);
+		assert_no_leak(&allocator);
+	}
+}
+
+/* A long object that swallows others moves the walk off the starts that the second thread found. */
+static void
+a_walk_that_never_meets_the_second_one_is_judged_alike(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = synthetic_heap(&test_layouts[i], true, &allocator);
+		imago_byte_order order = heap->layout.byte_order;
+		imago_segment *segment = &heap->segments[0];
+		uint64_t middle = segment->size / 2 & ~UINT64_C(7);
+		imago_walker walker;
+		imago_object object;
+		imago_walk_init(&walker, heap, NULL);
+		while (imago_walk_next(&walker, &object) && object.chunk - segment->start < middle) {
+		}
+		/* From here on nothing but empty objects, none of which starts where one did, but for … */
+		uint64_t position = object.chunk - segment->start;
+		uint64_t header = UINT64_C(2) << 56 | UINT64_C(10) << 24 | IMAGO_CLASS_BITMAP;
+		for (uint64_t at = position; at + 24 <= segment->size; at += 8) {
+			if (at < position + 0x20000) {
+				imago_store_u64(segment->writable + at, header, order);
+			}
+		}
+		assert_true(check_all_ways(heap, 0) > 0);
+		imago_heap_destroy(heap);
+		assert_no_leak(&allocator);
+	}
+}
+
+static void
+a_walk_that_breaks_off_is_judged_alike(void **state)
+{
+	(void)state;
+	static const unsigned places[] = {10, 45, 50, 55, 90};
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = synthetic_heap(&test_layouts[i], true, &allocator);
+		object_list list = list_objects(heap);
+		for (size_t j = 0; j < sizeof places / sizeof places[0]; j++) {
+			imago_addr chunk = list.chunks[list.count * places[j] / 100];
+			change made = begin_change(heap, chunk, 8);
+			memset(made.place, 0xFF, 8);
+			assert_true(check_all_ways(heap, 0) > 0);
+			restore(&made);
+		}
+		free(list.chunks);
+		imago_heap_destroy(heap);
+		assert_no_leak(&allocator);
+	}
+}
+
+static void
+heaps_with_everything_in_them_are_judged_alike(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = varied_heap(&test_layouts[i], &allocator);
+		assert_non_null(heap);
+		assert_int_equal(check_all_ways(heap, 0), 0);
+		imago_heap_destroy(heap);
+		if (i < NUM_SPUR_TEST_LAYOUTS) {
+			heap = perm_heap(&test_layouts[i], &allocator);
+			assert_non_null(heap);
+			assert_int_equal(check_all_ways(heap, 0), 0);
+			imago_heap_destroy(heap);
+		}
+		assert_no_leak(&allocator);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(heaps_with_everything_in_them_are_judged_alike),
+	    cmocka_unit_test(one_change_in_a_small_heap_is_judged_alike),
+	    cmocka_unit_test(one_change_in_a_heap_for_two_threads_is_judged_alike),
+	    cmocka_unit_test(many_changes_are_judged_alike),
+	    cmocka_unit_test(a_walk_that_never_meets_the_second_one_is_judged_alike),
+	    cmocka_unit_test(a_walk_that_breaks_off_is_judged_alike),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
