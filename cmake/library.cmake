@@ -20,4 +20,6 @@ set_target_properties(imago_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSI
 if(IMAGO_FUZZ_ENGINE STREQUAL "libfuzzer")
   target_compile_options(imago_memory PRIVATE -fno-sanitize-coverage=trace-cmp)
   target_compile_options(imago_check PRIVATE -fno-sanitize-coverage=trace-cmp)
+  # What the mutator compares is no news about the input.
+  target_compile_options(imago_mutator PRIVATE -fno-sanitize-coverage=trace-cmp)
 endif()
