@@ -30,6 +30,7 @@ typedef enum option_kind {
 	OPTION_NUMBER, /* decimal, or hexadecimal with 0x: number */
 	OPTION_SIZE,   /* a number with K, M, G or T behind it: number */
 	OPTION_CHOICE, /* one of the words of the argument's name ("little|big"): text and number */
+	OPTION_TEXT,   /* any text: text */
 	OPTION_LIST,   /* names with commas between them, and may be repeated: list */
 } option_kind;
 
@@ -84,5 +85,7 @@ extern const struct command diff_command;
 extern const struct command dump_command;
 extern const struct command set_command;
 extern const struct command make_command;
+extern const struct command mutate_command;
+extern const struct command reduce_command;
 
 #endif

@@ -156,6 +156,7 @@ parse_argument(command_line *line, const option_spec *spec, option_value *value,
 	value->text = argument;
 	switch (spec->kind) {
 	case OPTION_FLAG:
+	case OPTION_TEXT:
 		return true;
 	case OPTION_LIST:
 		return parse_list(line, spec, value, argument);

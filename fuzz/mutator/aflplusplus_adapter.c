@@ -1,0 +1,198 @@
+/* aflplusplus_adapter.c: the mutator as a custom mutator of AFL++ 4.04c, with trimming by the
+ * reducer. Built as a module by a plain compiler (AFL++'s own would leave symbols that afl-fuzz has
+ * not):
+ *
+ *     AFL_CUSTOM_MUTATOR_LIBRARY=build/lib/imago_afl_mutator.so afl-fuzz …
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "imago/mutate.h"
+
+#define AFL_API __attribute__((visibility("default")))
+
+enum { MOST_TRIM_STEPS = 512, HAVOC_PERCENT = 20, DONATE_ONE_IN = 8, DESCRIPTION_SIZE = 256 };
+
+typedef struct afl_mutator {
+	uint64_t next_seed;
+	uint8_t *buffer; /* of results; AFL++ reads it before the next call */
+	size_t capacity;
+	imago_mutate_report report;
+	char description[DESCRIPTION_SIZE];
+	imago_allocator allocator; /* of the reducer */
+	imago_reducer *reducer;
+	const uint8_t *proposal;
+	size_t proposal_size;
+	int32_t step;
+} afl_mutator;
+
+/* AFL++'s interface (docs/custom_mutators.md). The state it hands over is not looked into. */
+AFL_API void *afl_custom_init(void *afl, unsigned int seed);
+AFL_API void afl_custom_deinit(void *data);
+AFL_API size_t afl_custom_fuzz(void *data, unsigned char *buf, size_t buf_size,
+                               unsigned char **out_buf, unsigned char *add_buf, size_t add_buf_size,
+                               size_t max_size);
+AFL_API const char *afl_custom_describe(void *data, size_t max_description_len);
+AFL_API size_t afl_custom_havoc_mutation(void *data, unsigned char *buf, size_t buf_size,
+                                         unsigned char **out_buf, size_t max_size);
+AFL_API unsigned char afl_custom_havoc_mutation_probability(void *data);
+AFL_API int32_t afl_custom_init_trim(void *data, unsigned char *buf, size_t buf_size);
+AFL_API size_t afl_custom_trim(void *data, unsigned char **out_buf);
+AFL_API int32_t afl_custom_post_trim(void *data, unsigned char success);
+
+void *
+afl_custom_init(void *afl, unsigned int seed)
+{
+	(void)afl;
+	afl_mutator *m = calloc(1, sizeof *m);
+	if (m != NULL) {
+		m->next_seed = (uint64_t)seed << 32;
+		imago_allocator_init(&m->allocator, IMAGO_UNLIMITED);
+	}
+	return m;
+}
+
+static void
+end_trim(afl_mutator *m)
+{
+	imago_reducer_destroy(m->reducer);
+	m->reducer = NULL;
+	m->proposal = NULL;
+}
+
+void
+afl_custom_deinit(void *data)
+{
+	afl_mutator *m = data;
+	end_trim(m);
+	free(m->buffer);
+	free(m);
+}
+
+/* A copy of the input with room for max_size bytes, or false. */
+static bool
+take_input(afl_mutator *m, const unsigned char *buf, size_t size, size_t max_size)
+{
+	if (m->capacity < max_size) {
+		uint8_t *grown = realloc(m->buffer, max_size);
+		if (grown == NULL) {
+			return false;
+		}
+		m->buffer = grown;
+		m->capacity = max_size;
+	}
+	memcpy(m->buffer, buf, size);
+	return true;
+}
+
+static size_t
+mutate(afl_mutator *m, unsigned char *buf, size_t size, unsigned char **out,
+       const imago_mutate_options *options, size_t max_size)
+{
+	if (size > max_size || size == 0 || !take_input(m, buf, size, max_size)) {
+		*out = buf;
+		return size;
+	}
+	*out = m->buffer;
+	return imago_mutate_with(m->buffer, size, max_size, options, &m->report);
+}
+
+size_t
+afl_custom_fuzz(void *data, unsigned char *buf, size_t buf_size, unsigned char **out_buf,
+                unsigned char *add_buf, size_t add_buf_size, size_t max_size)
+{
+	static const char *const donate[] = {"object.donor"};
+	afl_mutator *m = data;
+	imago_mutate_options options = {.seed = m->next_seed++};
+	if (add_buf != NULL && options.seed % DONATE_ONE_IN == 0) {
+		options.only = donate;
+		options.num_only = 1;
+		options.donor = add_buf;
+		options.donor_size = add_buf_size;
+	}
+	return mutate(m, buf, buf_size, out_buf, &options, max_size);
+}
+
+size_t
+afl_custom_havoc_mutation(void *data, unsigned char *buf, size_t buf_size, unsigned char **out_buf,
+                          size_t max_size)
+{
+	afl_mutator *m = data;
+	const imago_mutate_options options = {.seed = m->next_seed++, .num_edits = 1};
+	return mutate(m, buf, buf_size, out_buf, &options, max_size);
+}
+
+unsigned char
+afl_custom_havoc_mutation_probability(void *data)
+{
+	(void)data;
+	return HAVOC_PERCENT;
+}
+
+/* The operators of the last mutant, for the names of queue files. */
+const char *
+afl_custom_describe(void *data, size_t max_description_len)
+{
+	afl_mutator *m = data;
+	const size_t limit =
+	    max_description_len < DESCRIPTION_SIZE ? max_description_len : DESCRIPTION_SIZE;
+	size_t length = 0;
+	m->description[0] = '\0';
+	for (size_t i = 0; i < m->report.num_applied; i++) {
+		const char *name = m->report.applied[i]->name;
+		const size_t name_length = strlen(name);
+		if (length + name_length + 2 > limit) {
+			break;
+		}
+		if (length > 0) {
+			m->description[length++] = '+';
+		}
+		memcpy(m->description + length, name, name_length + 1);
+		length += name_length;
+	}
+	return m->description;
+}
+
+int32_t
+afl_custom_init_trim(void *data, unsigned char *buf, size_t buf_size)
+{
+	afl_mutator *m = data;
+	imago_error error;
+	end_trim(m);
+	m->step = 0;
+	if (imago_reducer_create(&m->reducer, buf, buf_size, &m->allocator, &error) != IMAGO_OK) {
+		m->reducer = NULL;
+		return 0;
+	}
+	m->proposal = imago_reducer_propose(m->reducer, &m->proposal_size);
+	return m->proposal != NULL ? MOST_TRIM_STEPS : 0;
+}
+
+size_t
+afl_custom_trim(void *data, unsigned char **out_buf)
+{
+	afl_mutator *m = data;
+	if (m->proposal == NULL || !take_input(m, m->proposal, m->proposal_size, m->proposal_size)) {
+		*out_buf = m->buffer;
+		return 0;
+	}
+	*out_buf = m->buffer;
+	return m->proposal_size;
+}
+
+int32_t
+afl_custom_post_trim(void *data, unsigned char success)
+{
+	afl_mutator *m = data;
+	if (m->reducer == NULL) {
+		return MOST_TRIM_STEPS;
+	}
+	imago_reducer_answer(m->reducer, success != 0);
+	m->proposal = imago_reducer_propose(m->reducer, &m->proposal_size);
+	m->step++;
+	if (m->proposal == NULL || m->step >= MOST_TRIM_STEPS) {
+		end_trim(m);
+		return MOST_TRIM_STEPS;
+	}
+	return m->step;
+}

@@ -1,0 +1,66 @@
+/* libfuzzer_adapter.c: the mutator as libFuzzer's custom mutator and crossover. Linked to every
+ * target of a libFuzzer build. */
+#include <string.h>
+
+#include "imago/mutate.h"
+
+/* libFuzzer's interface (llvm.org/docs/LibFuzzer.html). */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2,
+                                 size_t size2, uint8_t *out, size_t max_out_size,
+                                 unsigned int seed);
+
+enum { ENGINES_SHARE = 16, DONATIONS = 4 };
+
+size_t
+LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
+{
+	/* The engine's own edits know the dictionary and the compares it has seen. */
+	if (seed % ENGINES_SHARE == 0) {
+		return LLVMFuzzerMutate(data, size, max_size);
+	}
+	return imago_mutate(data, size, max_size, seed);
+}
+
+/* The head of one file and the tail of the other. */
+static size_t
+join(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2, uint8_t *out,
+     size_t max_out_size, unsigned int seed)
+{
+	const size_t head = size1 > 0 ? seed % size1 : 0;
+	const size_t from = head < size2 ? head : size2;
+	size_t tail = size2 - from;
+	const size_t kept = head < max_out_size ? head : max_out_size;
+	if (tail > max_out_size - kept) {
+		tail = max_out_size - kept;
+	}
+	if (kept > 0) {
+		memcpy(out, data1, kept);
+	}
+	if (tail > 0) {
+		memcpy(out + kept, data2 + from, tail);
+	}
+	return kept + tail;
+}
+
+size_t
+LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2,
+                          uint8_t *out, size_t max_out_size, unsigned int seed)
+{
+	static const char *const donate[] = {"object.donor"};
+	const imago_mutate_options options = {.seed = seed,
+	                                      .only = donate,
+	                                      .num_only = 1,
+	                                      .num_edits = 1 + seed % DONATIONS,
+	                                      .donor = data2,
+	                                      .donor_size = size2};
+	imago_mutate_report report = {.num_applied = 0};
+	size_t size = 0;
+	if (size1 > 0 && size1 <= max_out_size) {
+		memcpy(out, data1, size1);
+		size = imago_mutate_with(out, size1, max_out_size, &options, &report);
+	}
+	return report.num_applied > 0 ? size
+	                              : join(data1, size1, data2, size2, out, max_out_size, seed);
+}

@@ -1,0 +1,237 @@
+/* mutate.c: the table of operators, and how edits are stacked. */
+#include "imago/mutate.h"
+
+#include <string.h>
+
+#include "fix_up.h"
+#include "mutations.h"
+
+enum {
+	SPUR = 1 << IMAGO_FORMAT_SPUR,
+	V3 = 1 << IMAGO_FORMAT_V3,
+	COMPOSED = 1 << IMAGO_FORMAT_COMPOSED,
+	ANY = 0,
+};
+
+#define KEEPS  IMAGO_MUTATION_KEEPS
+#define WOUNDS IMAGO_MUTATION_WOUNDS
+#define LIES   IMAGO_MUTATION_LIES
+
+static const imago_mutation mutations[] = {
+#define IMAGO_MUTATION(function, name, formats, effect, weight, summary) \
+	{name, summary, formats, effect},
+#include "mutations.def"
+#undef IMAGO_MUTATION
+};
+
+enum { NUM_MUTATIONS = sizeof mutations / sizeof mutations[0] };
+
+static const struct {
+	mutation_fn *function;
+	unsigned weight;
+} details[NUM_MUTATIONS] = {
+#define IMAGO_MUTATION(function, name, formats, effect, weight, summary) {function, weight},
+#include "mutations.def"
+#undef IMAGO_MUTATION
+};
+
+size_t
+imago_num_mutations(void)
+{
+	return NUM_MUTATIONS;
+}
+
+const imago_mutation *
+imago_mutation_at(size_t index)
+{
+	return index < NUM_MUTATIONS ? &mutations[index] : NULL;
+}
+
+/* True when name is the operator's or its family's. */
+static bool
+is_named(const imago_mutation *mutation, const char *name)
+{
+	const size_t length = strlen(name);
+	return length > 0 && strncmp(mutation->name, name, length) == 0 &&
+	       (mutation->name[length] == '\0' || mutation->name[length] == '.');
+}
+
+bool
+imago_mutation_is_known(const char *name)
+{
+	for (size_t i = 0; i < NUM_MUTATIONS; i++) {
+		if (is_named(&mutations[i], name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One call: what may be chosen, and what has been done. */
+typedef struct session {
+	subject subject;
+	const imago_mutate_options *options;
+	imago_mutate_report *report;
+	bool as_bytes; /* edits that know nothing of images */
+	bool closed;   /* repair will follow: no edit that it would undo */
+	bool lied;
+	bool wounded;
+	uint16_t allowed[NUM_MUTATIONS]; /* indices, once per weight would be too long: see pick */
+	size_t num_allowed;
+	uint64_t total_weight;
+} session;
+
+static bool
+is_asked_for(const imago_mutate_options *options, const imago_mutation *mutation)
+{
+	if (options->only == NULL) {
+		return true;
+	}
+	for (size_t i = 0; i < options->num_only; i++) {
+		if (is_named(mutation, options->only[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+list_allowed(session *call)
+{
+	const unsigned format = call->as_bytes ? 0 : 1u << call->subject.format;
+	const bool chosen = call->options->only != NULL;
+	call->num_allowed = 0;
+	call->total_weight = 0;
+	for (size_t i = 0; i < NUM_MUTATIONS; i++) {
+		const imago_mutation *mutation = &mutations[i];
+		/* Bytes edits of a readable image only where they are asked for by name. */
+		const bool fits =
+		    mutation->formats == ANY ? call->as_bytes || chosen : (mutation->formats & format) != 0;
+		const bool undone =
+		    call->closed && !call->as_bytes && !chosen && mutation->effect == IMAGO_MUTATION_LIES;
+		if (fits && !undone && is_asked_for(call->options, mutation)) {
+			call->allowed[call->num_allowed++] = (uint16_t)i;
+			call->total_weight += details[i].weight;
+		}
+	}
+}
+
+static size_t
+pick_operator(session *call)
+{
+	uint64_t at = dice_below(&call->subject.dice, call->total_weight);
+	size_t i = 0;
+	while (at >= details[call->allowed[i]].weight) {
+		at -= details[call->allowed[i]].weight;
+		i++;
+	}
+	return call->allowed[i];
+}
+
+enum { MAX_TRIES = 16 };
+
+/* One edit by one of the allowed operators. */
+static bool
+edit_once(session *call)
+{
+	subject *s = &call->subject;
+	for (int attempt = 0; attempt < MAX_TRIES; attempt++) {
+		const size_t index = pick_operator(call);
+		if (!details[index].function(s)) {
+			continue;
+		}
+		const imago_mutation *mutation = &mutations[index];
+		call->report->applied[call->report->num_applied++] = mutation;
+		call->lied = call->lied || mutation->effect == IMAGO_MUTATION_LIES;
+		call->wounded = call->wounded || mutation->effect == IMAGO_MUTATION_WOUNDS;
+		return true;
+	}
+	return false;
+}
+
+static void
+edit(session *call, unsigned num_edits)
+{
+	subject *s = &call->subject;
+	for (unsigned i = 0; i < num_edits; i++) {
+		const bool was_image = !call->as_bytes;
+		if (call->num_allowed == 0 || !edit_once(call)) {
+			return;
+		}
+		if (was_image && call->lied) {
+			subject_reopen(s); /* the structure is not what it was: bytes, where there is none */
+		}
+		if (was_image) {
+			call->as_bytes = !s->readable;
+			list_allowed(call); /* the container may be another one now */
+		}
+	}
+}
+
+static void
+repair(session *call)
+{
+	subject *s = &call->subject;
+	if (call->as_bytes || call->lied || !s->readable || !call->closed) {
+		return;
+	}
+	if (call->wounded) {
+		fix_up_objects(s);
+		(void)subject_map(s);
+		fix_up_container(s);
+	}
+	fix_up_free_space(s);
+	call->report->repaired = true;
+}
+
+/* 1 to 8, small numbers more often. */
+static unsigned
+choose_num_edits(dice *d)
+{
+	return 1 + (unsigned)dice_below(d, 1 + dice_below(d, IMAGO_MAX_EDITS));
+}
+
+size_t
+imago_mutate_with(uint8_t *buffer, size_t size, size_t capacity,
+                  const imago_mutate_options *options, imago_mutate_report *report)
+{
+	imago_mutate_report ignored;
+	session call = {.options = options, .report = report != NULL ? report : &ignored};
+	*call.report = (imago_mutate_report){.num_applied = 0};
+	if (buffer == NULL || capacity == 0 || size > capacity) {
+		return size;
+	}
+	/* Decided before the structure is read, so that plain bytes cost nothing more. */
+	dice first = {options->seed};
+	const uint64_t mode = dice_below(&first, 8);
+	const bool mostly = options->repair == IMAGO_REPAIR_MOSTLY;
+	call.as_bytes = mode == 0 && mostly && options->only == NULL;
+	call.closed = options->repair == IMAGO_REPAIR_ALWAYS || (mostly && mode != 1);
+	const unsigned num_edits =
+	    options->num_edits == 0 ? choose_num_edits(&first) : options->num_edits;
+
+	if (call.as_bytes) {
+		call.subject = (subject){.bytes = buffer, .size = size, .capacity = capacity};
+		call.subject.dice = first;
+	} else {
+		subject_open(&call.subject, buffer, size, capacity, first.state);
+		call.subject.donor = options->donor;
+		call.subject.donor_size = options->donor_size;
+		call.as_bytes = !call.subject.readable;
+	}
+	call.report->readable = !call.as_bytes;
+	list_allowed(&call);
+	edit(&call, num_edits < IMAGO_MAX_EDITS ? num_edits : IMAGO_MAX_EDITS);
+	repair(&call);
+	if (call.subject.allocator.budget != 0) {
+		subject_close(&call.subject);
+	}
+	return call.subject.size;
+}
+
+size_t
+imago_mutate(uint8_t *buffer, size_t size, size_t capacity, uint64_t seed)
+{
+	const imago_mutate_options options = {.seed = seed};
+	return imago_mutate_with(buffer, size, capacity, &options, NULL);
+}

@@ -1,0 +1,93 @@
+/* mutate_file.c: the whole image anew, meaning the same. */
+#include <string.h>
+
+#include "imago/rebuild.h"
+#include "mutations.h"
+
+/* Puts a heap's file in the place of the buffer's. */
+static bool
+replace_file(subject *s, const imago_heap *heap, imago_format_id format)
+{
+	imago_writer writer;
+	bool replaced = false;
+	imago_writer_init(&writer, &s->allocator, heap->layout, NULL);
+	if (imago_image_write(heap, format, &writer, NULL) == IMAGO_OK && writer.status == IMAGO_OK &&
+	    writer.size <= s->capacity) {
+		memcpy(s->bytes, writer.bytes, (size_t)writer.size);
+		s->size = (size_t)writer.size;
+		replaced = true;
+	}
+	imago_writer_release(&writer);
+	if (replaced) {
+		subject_reopen(s);
+	}
+	return replaced;
+}
+
+static bool
+rebuild(subject *s, const imago_rebuild_options *options, imago_format_id format)
+{
+	imago_image image;
+	imago_heap *heap = NULL;
+	bool done = false;
+	if (imago_image_read(&image, s->bytes, s->size, &s->allocator, NULL) == IMAGO_OK &&
+	    imago_rebuild(&heap, image.heap, options, &s->allocator, NULL, NULL) == IMAGO_OK) {
+		done = replace_file(s, heap, format);
+	}
+	imago_heap_destroy(heap);
+	imago_image_close(&image);
+	return done;
+}
+
+bool
+mutate_file_swap(subject *s)
+{
+	imago_rebuild_options options = {.layout = s->heap->layout};
+	options.layout.byte_order =
+	    options.layout.byte_order == IMAGO_LITTLE_ENDIAN ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN;
+	return rebuild(s, &options, s->format);
+}
+
+bool
+mutate_file_rebase(subject *s)
+{
+	const imago_rebuild_options options = {.set_base = true,
+	                                       .base = (dice_below(&s->dice, 1 << 18) + 1)
+	                                               << (3 + dice_below(&s->dice, 9))};
+	return options.base != s->heap->segments[0].start && rebuild(s, &options, s->format);
+}
+
+bool
+mutate_file_segments(subject *s)
+{
+	const uint32_t num_segments = 1 + (uint32_t)dice_below(&s->dice, 4);
+	const imago_rebuild_options options = {
+	    .num_segments = num_segments, .gap = num_segments > 1 ? 8 * dice_below(&s->dice, 4096) : 0};
+	const size_t old_size = s->size;
+	const size_t old_segments = s->heap->num_segments;
+	return rebuild(s, &options, s->format) &&
+	       (s->size != old_size || !s->readable || s->heap->num_segments != old_segments ||
+	        num_segments > 1);
+}
+
+bool
+mutate_file_width(subject *s)
+{
+	imago_rebuild_options options = {.layout = s->heap->layout};
+	options.layout.word_bytes = options.layout.word_bytes == 8 ? 4 : 8;
+	return rebuild(s, &options, s->format);
+}
+
+bool
+mutate_file_container(subject *s)
+{
+	imago_image image;
+	bool done = false;
+	const imago_format_id format =
+	    s->format == IMAGO_FORMAT_COMPOSED ? IMAGO_FORMAT_SPUR : IMAGO_FORMAT_COMPOSED;
+	if (imago_image_read(&image, s->bytes, s->size, &s->allocator, NULL) == IMAGO_OK) {
+		done = replace_file(s, image.heap, format);
+	}
+	imago_image_close(&image);
+	return done;
+}

@@ -1,0 +1,51 @@
+/* mutate_tail.c: the end of the file. */
+#include <string.h>
+
+#include "mutations.h"
+
+bool
+mutate_tail_truncate(subject *s)
+{
+	if (s->size == 0) {
+		return false;
+	}
+	/* Mostly just behind the fields, or just before the end. */
+	switch (dice_below(&s->dice, 3)) {
+	case 0:
+		s->size = (size_t)dice_below(&s->dice, s->size);
+		break;
+	case 1:
+		s->size -= 1 + (size_t)dice_below(&s->dice, s->size < 64 ? s->size : 64);
+		break;
+	default:
+		s->size = (size_t)dice_below(&s->dice, s->size < 256 ? s->size : 256);
+		break;
+	}
+	return true;
+}
+
+bool
+mutate_tail_extend(subject *s)
+{
+	const size_t room = s->capacity - s->size;
+	if (room == 0) {
+		return false;
+	}
+	const size_t more = 1 + (size_t)dice_below(&s->dice, room < 256 ? room : 256);
+	for (size_t i = 0; i < more; i++) {
+		s->bytes[s->size++] = (uint8_t)dice_roll(&s->dice);
+	}
+	return true;
+}
+
+bool
+mutate_tail_drop(subject *s)
+{
+	const imago_segment *last = &s->heap->segments[s->heap->num_segments - 1];
+	const size_t end = (size_t)(last->bytes - s->bytes) + (size_t)(last->size + last->bridge_size);
+	if (end >= s->size) {
+		return false;
+	}
+	s->size = end;
+	return true;
+}

@@ -1,0 +1,107 @@
+/* mutate_hostile_test.c: the mutator on bytes that are no image, or were mutated before. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertions.h"
+#include "mutants.h"
+
+enum { ROOM = 512, NUM_GENERATIONS = 400 };
+
+static void
+nothing_stays_nothing_without_room(void **state)
+{
+	(void)state;
+	uint8_t byte = 7;
+	assert_int_equal(imago_mutate(NULL, 0, 0, 1), 0);
+	assert_int_equal(imago_mutate(&byte, 0, 0, 1), 0);
+	assert_int_equal(byte, 7);
+}
+
+static void
+small_buffers_stay_within_their_capacity(void **state)
+{
+	(void)state;
+	for (size_t size = 0; size < 40; size++) {
+		for (size_t room = 0; room < 3; room++) {
+			for (uint64_t seed = 0; seed < 40; seed++) {
+				mutant m;
+				mutant_init(&m, size + room);
+				memset(m.bytes, (int)(seed * 31), size);
+				m.size = imago_mutate(m.bytes, size, m.capacity, seed);
+				assert_true(m.size <= m.capacity);
+				assert_true(mutant_canaries_live(&m));
+				mutant_release(&m);
+			}
+		}
+	}
+}
+
+/* Headers that promise what no file holds. */
+static void
+huge_claims_are_not_believed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		test_image image = small_image(&test_layouts[i], &allocator);
+		assert_non_null(image.bytes);
+		mutant m;
+		mutant_init(&m, 600);
+		for (uint64_t seed = 0; seed < 100; seed++) {
+			mutant_set(&m, image.bytes, 128 + (size_t)seed * 4);
+			memset(m.bytes + 8, 0xFF, (size_t)seed % 56);
+			m.size = imago_mutate(m.bytes, m.size, m.capacity, seed);
+			assert_true(m.size <= m.capacity);
+			assert_true(mutant_canaries_live(&m));
+		}
+		mutant_release(&m);
+		test_image_release(&image);
+	}
+}
+
+/* Each mutant is mutated again, with hardly any room, so that edits meet what edits left. */
+static void
+mutants_of_mutants_stay_within_their_capacity(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SEEDS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		test_image image = seed_image(i, &allocator);
+		test_image donor = seed_image((i + 1) % NUM_SEEDS, &allocator);
+		mutant m;
+		assert_non_null(image.bytes);
+		assert_non_null(donor.bytes);
+		mutant_init(&m, (size_t)image.size + ROOM);
+		mutant_set(&m, image.bytes, (size_t)image.size);
+		for (uint64_t seed = 0; seed < NUM_GENERATIONS; seed++) {
+			const imago_mutate_options options = {.seed = seed + 1000 * i,
+			                                      .repair = (imago_mutate_repair)(seed % 3),
+			                                      .donor = donor.bytes,
+			                                      .donor_size = (size_t)donor.size};
+			m.size = imago_mutate_with(m.bytes, m.size, m.capacity, &options, NULL);
+			assert_true(m.size <= m.capacity);
+			assert_true(mutant_canaries_live(&m));
+			if (seed % 40 == 39) {
+				mutant_set(&m, image.bytes, (size_t)image.size);
+			}
+		}
+		mutant_release(&m);
+		test_image_release(&image);
+		test_image_release(&donor);
+		assert_no_leak(&allocator);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_stays_nothing_without_room),
+	    cmocka_unit_test(small_buffers_stay_within_their_capacity),
+	    cmocka_unit_test(huge_claims_are_not_believed),
+	    cmocka_unit_test(mutants_of_mutants_stay_within_their_capacity),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
