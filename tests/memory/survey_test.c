@@ -331,6 +331,130 @@ flipped_bodies_are_judged_as_slot_by_slot(void **state)
 	}
 }
 
+/* A method as the first object of segment 1, with room for any bytecodes, and its parts. */
+typedef struct code_case {
+	uint32_t num_literals, num_args, num_temps;
+	bool large_frame, has_primitive, sista;
+	uint8_t bytecodes[4];
+	bool fine;
+} code_case;
+
+static void
+write_code(imago_heap *heap, const code_case *code)
+{
+	enum { NUM_SLOTS = 8 };
+	imago_segment *segment = &heap->segments[1];
+	uint8_t word_bytes = heap->layout.word_bytes;
+	imago_byte_order order = heap->layout.byte_order;
+	uint64_t header = imago_load_u64(segment->bytes, order);
+	uint64_t fields = code->num_literals | (uint64_t)code->has_primitive << 16 |
+	                  (uint64_t)code->large_frame << 17 | (uint64_t)code->num_temps << 18 |
+	                  (uint64_t)code->num_args << 24;
+	int64_t value = code->sista ? (int64_t)fields - (INT64_C(1) << 30) : (int64_t)fields;
+	imago_oop word = 0;
+	assert_true(imago_oop_from_integer(heap->tagging, value, &word));
+	header = (header & 0x3FFFFF) | (uint64_t)NUM_SLOTS << 56 | UINT64_C(24) << 24;
+	imago_store_u64(segment->writable, header, order);
+	uint8_t *body = segment->writable + 8;
+	for (unsigned i = 0; i < NUM_SLOTS; i++) {
+		imago_store_word(body + i * word_bytes, heap->segments[0].start, heap->layout);
+	}
+	imago_store_word(body, word, heap->layout);
+	memcpy(body + (uint64_t)word_bytes * (code->num_literals + 1), code->bytecodes, 4);
+}
+
+static void
+code_is_judged_at_every_limit(void **state)
+{
+	(void)state;
+	static const code_case cases[] = {
+	    {.num_literals = 2, .bytecodes = {1, 2, 3}, .fine = true},
+	    {.num_literals = 7, .bytecodes = {0}, .fine = false},
+	    {.num_args = 3, .num_temps = 3, .bytecodes = {1}, .fine = true},
+	    {.num_args = 4, .num_temps = 3, .bytecodes = {1}, .fine = false},
+	    {.num_temps = 16, .bytecodes = {1}, .fine = true},
+	    {.num_temps = 17, .bytecodes = {1}, .fine = false},
+	    {.num_temps = 17, .large_frame = true, .bytecodes = {1}, .fine = true},
+	    {.num_temps = 56, .large_frame = true, .bytecodes = {1}, .fine = true},
+	    {.num_temps = 57, .large_frame = true, .bytecodes = {1}, .fine = false},
+	    {.has_primitive = true, .bytecodes = {139, 60, 0}, .fine = true},
+	    {.has_primitive = true, .bytecodes = {248, 60, 0}, .fine = false},
+	    {.has_primitive = true, .sista = true, .bytecodes = {248, 60, 0}, .fine = true},
+	    {.has_primitive = true, .sista = true, .bytecodes = {248, 60, 0x80}, .fine = false},
+	    {.has_primitive = true, .bytecodes = {139, 0x94, 2}, .fine = true},
+	    {.has_primitive = true, .bytecodes = {139, 0x95, 2}, .fine = false},
+	    {.bytecodes = {139, 60, 0}, .fine = false},
+	    {.sista = true, .bytecodes = {248, 60, 0}, .fine = false},
+	    {.sista = true, .bytecodes = {248, 60, 0x80}, .fine = true},
+	    {.has_primitive = true,
+	     .num_temps = 1,
+	     .num_args = 1,
+	     .bytecodes = {139, 255, 0},
+	     .fine = true},
+	    {.has_primitive = true,
+	     .num_temps = 1,
+	     .num_args = 1,
+	     .bytecodes = {139, 0, 1},
+	     .fine = false},
+	    {.has_primitive = true, .bytecodes = {139, 0, 1}, .fine = true},
+	    {.has_primitive = true,
+	     .num_temps = 1,
+	     .num_args = 1,
+	     .bytecodes = {139, 7, 2},
+	     .fine = false},
+	    {.has_primitive = true,
+	     .num_temps = 1,
+	     .num_args = 1,
+	     .bytecodes = {139, 8, 2},
+	     .fine = true},
+	};
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		survey_fixture fixture;
+		set_up(&fixture, &test_layouts[i]);
+		survey_all_headers(&fixture);
+		for (size_t j = 0; j < sizeof cases / sizeof cases[0]; j++) {
+			imago_survey_result result;
+			imago_object object;
+			write_code(fixture.heap, &cases[j]);
+			imago_addr addr = fixture.heap->segments[1].start;
+			assert_int_equal(imago_heap_decode_chunk(fixture.heap, addr, &object, NULL), IMAGO_OK);
+			assert_int_equal(is_fine_body(&fixture, &object), cases[j].fine);
+			imago_survey_bodies(&fixture.survey, 1, 0, 1, &result);
+			assert_int_equal(result.end, object.total_bytes);
+			assert_int_equal(result.fine, cases[j].fine);
+		}
+		tear_down(&fixture);
+	}
+}
+
+/* Every tag, and addresses at and around an object, as the slot of the first object. */
+static void
+slots_are_judged_by_tag_and_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		survey_fixture fixture;
+		set_up(&fixture, &test_layouts[i]);
+		survey_all_headers(&fixture);
+		imago_heap *heap = fixture.heap;
+		uint8_t word_bytes = heap->layout.word_bytes;
+		for (uint64_t j = 0; j < 48; j++) {
+			const imago_segment *target = &heap->segments[j % 3];
+			imago_oop oop = target->start + j / 3;
+			imago_survey_result result;
+			imago_object object;
+			write_code(heap, &(code_case){.num_literals = 2, .bytecodes = {1}});
+			imago_store_word(heap->segments[1].writable + 8 + word_bytes, oop, heap->layout);
+			imago_addr addr = heap->segments[1].start;
+			assert_int_equal(imago_heap_decode_chunk(heap, addr, &object, NULL), IMAGO_OK);
+			imago_survey_bodies(&fixture.survey, 1, 0, 1, &result);
+			assert_int_equal(result.end, object.total_bytes);
+			assert_int_equal(result.fine, is_fine_slot(&fixture, oop));
+		}
+		tear_down(&fixture);
+	}
+}
+
 /* The first object of a segment against shapes that it does not fit. */
 static void
 an_object_that_its_class_does_not_allow_is_not_passed_over(void **state)
@@ -394,6 +518,8 @@ main(void)
 	    cmocka_unit_test(an_odd_header_ends_the_survey_of_headers),
 	    cmocka_unit_test(bodies_are_judged_as_slot_by_slot),
 	    cmocka_unit_test(flipped_bodies_are_judged_as_slot_by_slot),
+	    cmocka_unit_test(code_is_judged_at_every_limit),
+	    cmocka_unit_test(slots_are_judged_by_tag_and_place),
 	    cmocka_unit_test(an_object_that_its_class_does_not_allow_is_not_passed_over),
 	    cmocka_unit_test(nothing_of_v3_is_passed_over),
 	};
