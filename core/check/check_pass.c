@@ -1,8 +1,6 @@
 /* check_pass.c: a pass over a segment: survey, and judge what the survey stops at. */
 #include "check_pass.h"
 
-#include <string.h>
-
 static void
 advance(check_progress *progress, uint64_t bytes)
 {
@@ -79,7 +77,8 @@ leads_a_chain(const check_run *run, const imago_object *object)
 	return run->pass == PASS_BODIES && check_role_of(run->context->facts, object) >= ROLE_CONTEXT;
 }
 
-/* Judges an object without reporting: as if nothing had happened when there is a finding. False
+/* Judges an object without reporting; when there is a finding, nothing is counted. What it broke
+ * stays broken for the rest of the run: rules that need it are silent in one thread, too. False
  * when there is no room for another suspect. */
 static bool
 judge_aside(check_run *run, const imago_object *object)
@@ -98,7 +97,6 @@ judge_aside(check_run *run, const imago_object *object)
 		suspect = *found;
 		if (suspect) {
 			context->counters = before;
-			memcpy(context->broken, run->broken_before, sizeof context->broken);
 		}
 	}
 	if (suspect) {

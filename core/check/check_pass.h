@@ -33,13 +33,12 @@ typedef struct check_run {
 	check_context *context;
 	check_pass pass;
 	size_t segment;
-	uint64_t position;         /* of the next chunk, in the segment */
-	uint64_t end;              /* only chunks that start before it */
-	uint64_t num_objects;      /* passed so far; not free */
-	check_progress *progress;  /* or NULL */
-	check_suspects *suspects;  /* or NULL: judge at once */
-	bool *found;               /* with suspects: set by the context's sink */
-	const bool *broken_before; /* with suspects: what the rules stood at when the run began */
+	uint64_t position;        /* of the next chunk, in the segment */
+	uint64_t end;             /* only chunks that start before it */
+	uint64_t num_objects;     /* passed so far; not free */
+	check_progress *progress; /* or NULL */
+	check_suspects *suspects; /* or NULL: judge at once */
+	bool *found;              /* with suspects: set by the context's sink */
 } check_run;
 
 /* Runs as far as it can: to the end, to a chunk that cannot be decoded, to a full list of suspects

@@ -29,7 +29,6 @@ typedef struct check_half {
 	check_suspects suspects;
 	imago_check_options options;
 	imago_check_sink sink;
-	bool broken_before[IMAGO_NUM_CORE_RULES];
 	bool found;
 	uint64_t guess; /* where the walk begins that leads to the half */
 	uint64_t begin; /* the first chunk of the half, or UINT64_MAX: there is none */
@@ -64,11 +63,9 @@ prepare(check_half *half, const check_run *whole, uint32_t capacity)
 	half->context.sink = &half->sink;
 	half->context.error = NULL;
 	half->context.counters = (check_counters){0};
-	memcpy(half->broken_before, context->broken, sizeof half->broken_before);
 	half->run.context = &half->context;
 	half->run.suspects = &half->suspects;
 	half->run.found = &half->found;
-	half->run.broken_before = half->broken_before;
 	half->run.num_objects = 0;
 	half->run.progress = NULL;
 	return IMAGO_OK;
@@ -270,7 +267,7 @@ run_both(check_run *run, check_half *first, check_half *second, uint64_t cut)
 	run->end = cut;
 	check_run_over(run);
 	run->end = end;
-	if (met && run->position == second->begin && !check_stopped(run->context)) {
+	if (met && !check_stopped(run->context)) {
 		run->progress->done += second->run.position - run->position;
 		take_over(run, second);
 	}
