@@ -44,6 +44,7 @@ synthetic_heap(const test_layout *layout, imago_allocator *allocator)
 static void
 set_up(survey_fixture *fixture, const test_layout *layout)
 {
+	*fixture = (survey_fixture){0};
 	imago_allocator_init(&fixture->allocator, IMAGO_UNLIMITED);
 	fixture->heap = synthetic_heap(layout, &fixture->allocator);
 	const imago_heap *heap = fixture->heap;
