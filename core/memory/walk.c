@@ -16,22 +16,34 @@ enum {
 /* Header bits that a plain object has clear: those that imago_object.bits tells. */
 #define BITS (UINT64_C(3) << 22 | UINT64_C(7) << 29 | UINT64_C(3) << 54)
 
+/* Goes to the start of walker->segment, which exists. */
+static void
+enter_segment(imago_walker *walker)
+{
+	const imago_segment *segment = &walker->heap->segments[walker->segment];
+	bool has_plain = walker->heap->model == IMAGO_SPUR && segment->size > LONGEST_PLAIN;
+	walker->next = segment->start;
+	walker->start = segment->start;
+	walker->bytes = segment->bytes;
+	walker->plain_size = has_plain ? segment->size - LONGEST_PLAIN : 0;
+}
+
 void
 imago_walk_init(imago_walker *walker, const imago_heap *heap, imago_error *error)
 {
 	*walker = (imago_walker){.heap = heap, .error = error};
 	if (heap->num_segments > 0) {
-		walker->next = heap->segments[0].start;
+		enter_segment(walker);
 	}
 }
 
 /* Decodes an ordinary Spur object with a short header and no odd bits, far from the segment's end:
  * nearly all there are. False for any other. */
 IMAGO_ALWAYS_INLINE bool
-decode_plain(const imago_segment *segment, uint32_t index, uint64_t position, imago_object *out,
-             imago_layout layout)
+decode_plain(imago_walker *walker, imago_object *out, imago_layout layout)
 {
-	const uint8_t *chunk = segment->bytes + position;
+	uint64_t position = walker->next - walker->start;
+	const uint8_t *chunk = walker->bytes + position;
 	__builtin_prefetch(chunk + PREFETCH_BYTES);
 	uint64_t header = imago_load_u64(chunk, layout.byte_order);
 	uint64_t num_slots = header >> 56;
@@ -39,56 +51,49 @@ decode_plain(const imago_segment *segment, uint32_t index, uint64_t position, im
 	                   (header & REAL_CLASS_BITS) == 0)) {
 		return false;
 	}
-	uint8_t format = header >> 24 & 31;
+	uint32_t format = header >> 24 & 31;
 	imago_format_facts facts =
 	    layout.word_bytes == 8 ? imago_spur64_formats[format] : imago_spur32_formats[format];
 	uint64_t body_words = num_slots + (num_slots == 0);
-	imago_addr oop = segment->start + position;
-	*out = (imago_object){
-	    .oop = oop,
-	    .chunk = oop,
-	    .total_bytes = 8 + ((body_words * layout.word_bytes + 7) & ~UINT64_C(7)),
-	    .body = oop + 8,
-	    .num_slots = num_slots,
-	    .kind = IMAGO_OBJECT_ORDINARY,
-	    .body_kind = facts.body,
-	    .class_index = (uint32_t)(header & (IMAGO_CLASS_INDEX_LIMIT - 1)),
-	    .identity_hash = (uint32_t)(header >> 32 & (IMAGO_CLASS_INDEX_LIMIT - 1)),
-	    .format = format,
-	    .unused_tail = facts.unused_tail,
-	    .segment = index,
-	};
+	uint64_t total_bytes = 8 + ((body_words * layout.word_bytes + 7) & ~UINT64_C(7));
+	imago_addr oop = walker->next;
+	out->oop = oop;
+	out->chunk = oop;
+	out->total_bytes = total_bytes;
+	out->body = oop + 8;
+	out->num_slots = num_slots;
+	out->kind = IMAGO_OBJECT_ORDINARY;
+	out->body_kind = facts.body;
+	out->class_index = (uint32_t)(header & (IMAGO_CLASS_INDEX_LIMIT - 1));
+	out->class_oop = 0;
+	out->identity_hash = (uint32_t)(header >> 32 & (IMAGO_CLASS_INDEX_LIMIT - 1));
+	out->format = (uint8_t)format;
+	out->v3_type = 0;
+	out->bits = 0;
+	out->unused_tail = facts.unused_tail;
+	out->segment = (uint32_t)walker->segment;
+	walker->next = oop + total_bytes;
 	return true;
 }
 
-static bool
+/* Decodes the next object if it is plain. */
+IMAGO_ALWAYS_INLINE bool
 next_plain(imago_walker *walker, imago_object *out)
 {
-	const imago_heap *heap = walker->heap;
-	if (heap->model != IMAGO_SPUR || walker->segment >= heap->num_segments) {
+	if (walker->next - walker->start >= walker->plain_size || walker->status != IMAGO_OK) {
 		return false;
 	}
-	const imago_segment *segment = &heap->segments[walker->segment];
-	uint64_t position = walker->next - segment->start;
-	if (position >= segment->size || segment->size - position < LONGEST_PLAIN) {
-		return false;
-	}
-	uint32_t index = (uint32_t)walker->segment;
-	imago_layout wide = {8, heap->layout.byte_order};
-	imago_layout narrow = {4, heap->layout.byte_order};
-	bool plain = heap->layout.word_bytes == 8 ? decode_plain(segment, index, position, out, wide)
-	                                          : decode_plain(segment, index, position, out, narrow);
-	walker->next += plain ? out->total_bytes : 0;
-	return plain;
+	imago_layout wide = {8, walker->heap->layout.byte_order};
+	imago_layout narrow = {4, walker->heap->layout.byte_order};
+	return walker->heap->layout.word_bytes == 8 ? decode_plain(walker, out, wide)
+	                                            : decode_plain(walker, out, narrow);
 }
 
-bool
-imago_walk_next(imago_walker *walker, imago_object *out)
+/* Any object, and the end. */
+static bool
+next_of_any_kind(imago_walker *walker, imago_object *out)
 {
 	const imago_heap *heap = walker->heap;
-	if (IMAGO_LIKELY(walker->status == IMAGO_OK && next_plain(walker, out))) {
-		return true;
-	}
 	if (walker->status != IMAGO_OK) {
 		return false;
 	}
@@ -110,6 +115,12 @@ imago_walk_next(imago_walker *walker, imago_object *out)
 }
 
 bool
+imago_walk_next(imago_walker *walker, imago_object *out)
+{
+	return next_plain(walker, out) || next_of_any_kind(walker, out);
+}
+
+bool
 imago_walk_skip_segment(imago_walker *walker)
 {
 	walker->status = IMAGO_OK;
@@ -117,9 +128,10 @@ imago_walk_skip_segment(imago_walker *walker)
 		walker->segment++;
 	}
 	if (walker->segment == walker->heap->num_segments) {
+		walker->plain_size = 0;
 		return false;
 	}
-	walker->next = walker->heap->segments[walker->segment].start;
+	enter_segment(walker);
 	return true;
 }
 

@@ -13,9 +13,14 @@
 typedef struct imago_walker {
 	const imago_heap *heap;
 	size_t segment;      /* index of the current segment */
-	imago_addr next;     /* address of the next chunk */
 	imago_status status; /* why the walk stopped early, or IMAGO_OK */
 	imago_error *error;  /* may be NULL */
+	/* Of the current segment, for speed: where objects may be decoded without looking for its end.
+	 */
+	const uint8_t *bytes;
+	imago_addr start;
+	uint64_t plain_size;
+	imago_addr next; /* address of the next chunk; last, so that it is loaded as it was stored */
 } imago_walker;
 
 /* Starts at the first chunk of the first segment. The heap must not move while the walk lasts. */
