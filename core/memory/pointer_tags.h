@@ -1,4 +1,4 @@
-/* pointer_tags.h: which of 64 words have the tag of a pointer. */
+/* pointer_tags.h: how many of 64 words have the tag of a pointer. */
 #ifndef IMAGO_MEMORY_POINTER_TAGS_H
 #define IMAGO_MEMORY_POINTER_TAGS_H
 
@@ -6,10 +6,10 @@
 
 #include "imago/heap.h"
 
-/* Bit i: word i of 64 words of the heap has a pointer's tag. */
-typedef uint64_t imago_pointer_tags_fn(const uint8_t *words);
+/* The number of pointers among those of 64 words whose bit in marked is set. */
+typedef unsigned imago_count_pointers_fn(const uint8_t *words, uint64_t marked);
 
 /* The fastest function for a heap. */
-imago_pointer_tags_fn *imago_pointer_tags_function(const imago_heap *heap);
+imago_count_pointers_fn *imago_count_pointers_function(const imago_heap *heap);
 
 #endif

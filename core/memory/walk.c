@@ -140,10 +140,9 @@ static uint64_t
 count_marked(const imago_heap *heap, const uint8_t *words, const imago_pointer_marks *marks)
 {
 	uint64_t count = 0;
-	imago_pointer_tags_fn *tags_of = imago_pointer_tags_function(heap);
+	imago_count_pointers_fn *count_in = imago_count_pointers_function(heap);
 	for (uint32_t i = 0; i < marks->num_words; i += 64) {
-		uint64_t tags = tags_of(words + (uint64_t)i * heap->layout.word_bytes);
-		count += (unsigned)__builtin_popcountll(tags & marks->slots[i / 64]);
+		count += count_in(words + (uint64_t)i * heap->layout.word_bytes, marks->slots[i / 64]);
 	}
 	return count;
 }
