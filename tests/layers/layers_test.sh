@@ -12,18 +12,20 @@ fail() {
 	failures=$((failures + 1))
 }
 
-# copy_tree: the rooms as they are.
-copy_tree() {
-	rm -rf "${copy:?}"/*
-	(cd "$root" && cp -r core formats cli fuzz tests "$copy/")
+# with FILE LINE: what the check says of the copy with LINE added to FILE, and its status.
+with() {
+	cp "$copy/$1" "$copy/kept"
+	printf '%s\n' "$2" >>"$copy/$1"
+	"$root/ci/check_layers" "$copy"
+	local status=$?
+	mv "$copy/kept" "$copy/$1"
+	return "$status"
 }
 
-# refuses FILE LINE WORDS: with LINE added to FILE the check fails, naming file and reason.
+# refuses FILE LINE WORDS: the check fails, naming file and reason.
 refuses() {
-	copy_tree
-	printf '%s\n' "$2" >>"$copy/$1"
 	local said
-	if said=$("$root/ci/check_layers" "$copy"); then
+	if said=$(with "$1" "$2"); then
 		fail "$1 with $2 was accepted"
 	elif ! grep -qF "$1:" <<<"$said" || ! grep -qF "$3" <<<"$said"; then
 		fail "$1 with $2: said $said"
@@ -32,11 +34,10 @@ refuses() {
 
 # accepts FILE LINE
 accepts() {
-	copy_tree
-	printf '%s\n' "$2" >>"$copy/$1"
-	"$root/ci/check_layers" "$copy" >/dev/null || fail "$1 with $2 was refused"
+	with "$1" "$2" >/dev/null || fail "$1 with $2 was refused"
 }
 
+(cd "$root" && cp -r core formats cli fuzz tests "$copy/")
 "$root/ci/check_layers" "$root" || fail "the tree itself"
 
 refuses core/base/error.c '#include "imago/heap.h"' 'may not include imago/heap.h'
@@ -51,7 +52,6 @@ refuses core/memory/oop.c '#include "nowhere.h"' 'no such header'
 accepts core/memory/oop.c '#include "imago/error.h"'
 accepts formats/spur/spur_write.c '#include "imago/heap.h"'
 
-copy_tree
 touch "$copy/core/include/imago/unplaced.h"
 printf '#include "imago/unplaced.h"\n' >>"$copy/core/base/error.c"
 "$root/ci/check_layers" "$copy" >/dev/null && fail "a public header without a room was accepted"
