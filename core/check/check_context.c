@@ -97,18 +97,28 @@ check_stack_pointer(check_context *context, const imago_object *object)
 	}
 }
 
+void
+check_sender_chain(check_context *context, const imago_object *object)
+{
+	imago_object lowest;
+	if (check_follow_chain(context, object, find_sender, NULL, &lowest)) {
+		report(context, IMAGO_RULE_CONTEXT_SENDER_CYCLE, &lowest, SENDER);
+	}
+}
+
 static void
 check_sender(check_context *context, const imago_object *object)
 {
 	const check_facts *facts = context->facts;
 	imago_object sender;
-	imago_object lowest;
 	held what = find_held(facts, object, SENDER, &sender);
 	if (what == HELD_IMMEDIATE ||
 	    (what == HELD_OBJECT && !is_context_role(check_role_of(facts, &sender)))) {
 		report(context, IMAGO_RULE_CONTEXT_SENDER, object, SENDER);
-	} else if (check_follow_chain(context, object, find_sender, NULL, &lowest)) {
-		report(context, IMAGO_RULE_CONTEXT_SENDER_CYCLE, &lowest, SENDER);
+	} else if (context->puts_off_chains) {
+		context->chain_put_off = true;
+	} else {
+		check_sender_chain(context, object);
 	}
 }
 

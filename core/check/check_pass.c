@@ -70,13 +70,6 @@ judge(check_context *context, check_pass pass, const imago_object *object)
 	}
 }
 
-/* True for objects from which chains are followed: two threads must not do that at once. */
-static bool
-leads_a_chain(const check_run *run, const imago_object *object)
-{
-	return run->pass == PASS_BODIES && check_role_of(run->context->facts, object) >= ROLE_CONTEXT;
-}
-
 /* Judges an object without reporting; when there is a finding, nothing is counted. What it broke
  * stays broken for the rest of the run: rules that need it are silent in one thread, too. False
  * when there is no room for another suspect. */
@@ -88,19 +81,17 @@ judge_aside(check_run *run, const imago_object *object)
 	if (suspects->count == suspects->capacity) {
 		return false;
 	}
-	bool suspect = leads_a_chain(run, object);
-	if (!suspect) {
-		check_counters before = context->counters;
-		bool *found = run->found;
-		*found = false;
-		judge(context, run->pass, object);
-		suspect = *found;
-		if (suspect) {
-			context->counters = before;
-		}
-	}
-	if (suspect) {
-		suspects->units[suspects->count++] = (uint32_t)(run->position >> 3);
+	check_counters before = context->counters;
+	bool *found = run->found;
+	*found = false;
+	context->chain_put_off = false;
+	judge(context, run->pass, object);
+	uint32_t unit = (uint32_t)(run->position >> 3);
+	if (*found) {
+		context->counters = before;
+		suspects->units[suspects->count++] = unit;
+	} else if (context->chain_put_off) {
+		suspects->units[suspects->count++] = unit | CHECK_CHAIN_ONLY;
 	}
 	return true;
 }
@@ -162,9 +153,15 @@ check_run_suspects(check_context *context, check_pass pass, size_t segment,
 {
 	const imago_heap *heap = context->facts->heap;
 	for (uint32_t i = 0; i < suspects->count && !check_stopped(context); i++) {
-		imago_addr addr = heap->segments[segment].start + ((uint64_t)suspects->units[i] << 3);
+		uint64_t unit = suspects->units[i] & ~CHECK_CHAIN_ONLY;
 		imago_object object;
-		if (imago_heap_decode_chunk(heap, addr, &object, NULL) == IMAGO_OK) {
+		if (imago_heap_decode_chunk(heap, heap->segments[segment].start + (unit << 3), &object,
+		                            NULL) != IMAGO_OK) {
+			continue; /* it was decoded before */
+		}
+		if ((suspects->units[i] & CHECK_CHAIN_ONLY) != 0) {
+			check_sender_chain(context, &object);
+		} else {
 			judge(context, pass, &object);
 		}
 	}

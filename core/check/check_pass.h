@@ -22,7 +22,10 @@ typedef enum check_pass {
 	PASS_BODIES,  /* pass 2 */
 } check_pass;
 
-/* Chunks to be judged again, in units of 8 bytes from the start of their segment. */
+/* Chunks to be judged again, in units of 8 bytes from the start of their segment; with
+ * CHECK_CHAIN_ONLY, contexts from which the chain of senders is still to be followed. */
+enum { CHECK_MOST_UNITS = INT32_MAX };
+#define CHECK_CHAIN_ONLY (UINT32_C(1) << 31)
 typedef struct check_suspects {
 	uint32_t *units;
 	uint32_t count, capacity;

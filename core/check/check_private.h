@@ -114,6 +114,8 @@ typedef struct check_context {
 	imago_error *error;
 	imago_status status; /* IMAGO_ENOMEM when a rule ran out of memory */
 	check_counters counters;
+	bool puts_off_chains; /* one of two threads: chains of senders are followed afterwards */
+	bool chain_put_off;   /* … and one should have been followed */
 	bool broken[IMAGO_NUM_CORE_RULES];
 	imago_rule_id needs[IMAGO_NUM_CORE_RULES]; /* or IMAGO_NUM_CORE_RULES */
 } check_context;
@@ -245,6 +247,7 @@ void check_classes(check_context *context);
 void check_instance(check_context *context, const imago_object *object, const check_shape *shape);
 void check_method(check_context *context, const imago_object *object);
 imago_survey_code check_plain_code(void); /* of Spur methods that check_method is silent about */
+void check_sender_chain(check_context *context, const imago_object *object);
 void check_active_object(check_context *context, const imago_object *object, check_role role);
 void check_scheduler(check_context *context);
 void check_free_lists(check_context *context);

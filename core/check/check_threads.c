@@ -62,6 +62,7 @@ prepare(check_half *half, const check_run *whole, uint32_t capacity)
 	half->sink.payload = &half->found;
 	half->context.sink = &half->sink;
 	half->context.error = NULL;
+	half->context.puts_off_chains = true;
 	half->context.counters = (check_counters){0};
 	half->run.context = &half->context;
 	half->run.suspects = &half->suspects;
@@ -282,7 +283,7 @@ check_run_halves(check_run *run)
 	check_half second = {0};
 	uint64_t cut;
 	uint64_t capacity = run->end / BYTES_PER_SUSPECT;
-	if (!context->facts->surveyed || run->end < LEAST_BYTES || run->end >> 3 > UINT32_MAX) {
+	if (!context->facts->surveyed || run->end < LEAST_BYTES || run->end >> 3 > CHECK_MOST_UNITS) {
 		return;
 	}
 	if (capacity > MOST_SUSPECTS) {
