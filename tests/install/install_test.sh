@@ -1,8 +1,8 @@
 #!/bin/bash
-# install_test BUILD COMPILER: installs the build, then builds and runs a program against it, found by
+# install_test BUILD COMPILER GENERATOR: installs the build, then builds and runs a program against it, found by
 # find_package (static and shared) and by pkg-config.
 set -eu
-build=$1 compiler=$2
+build=$1 compiler=$2 generator=$3
 here=$(cd "$(dirname "$0")" && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -15,7 +15,7 @@ works() {
 	[ "$said" = works ] || { echo "FAILED: $1 said: $said"; exit 1; }
 }
 
-cmake -S "$here/consumer" -B "$place/consumer" -DCMAKE_PREFIX_PATH="$place/usr" \
+cmake -G "$generator" -S "$here/consumer" -B "$place/consumer" -DCMAKE_PREFIX_PATH="$place/usr" \
 	-DCMAKE_C_COMPILER="$compiler" >"$place/log" 2>&1 &&
 	cmake --build "$place/consumer" >>"$place/log" 2>&1 || { cat "$place/log"; exit 1; }
 works "$place/consumer/consumer_static"
