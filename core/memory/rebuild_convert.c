@@ -67,10 +67,8 @@ uint64_t
 imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool to_free_chunk)
 {
 	imago_object object;
-	imago_status status = to_free_chunk
-	                          ? imago_heap_decode_chunk(mover->source, link, &object, NULL)
-	                          : imago_heap_decode_object(mover->source, link, &object, NULL);
-	if (status != IMAGO_OK || (to_free_chunk && object.kind != IMAGO_OBJECT_FREE)) {
+	if (imago_heap_decode_object(mover->source, link, &object, NULL) != IMAGO_OK ||
+	    (to_free_chunk && object.kind != IMAGO_OBJECT_FREE)) {
 		return link;
 	}
 	imago_addr moved;

@@ -26,6 +26,16 @@ is_permanent(const imago_heap *heap, imago_addr addr)
 	return segment != NULL && segment->space == IMAGO_SPACE_PERM;
 }
 
+/* Relocating changes no header, so this can be asked before and after. */
+static bool
+leads_to_free_chunk(const imago_heap *heap, imago_addr addr)
+{
+	imago_object chunk;
+	return imago_is_old(heap, addr) &&
+	       imago_heap_decode_object(heap, addr, &chunk, NULL) == IMAGO_OK &&
+	       chunk.kind == IMAGO_OBJECT_FREE;
+}
+
 /* Before a word is left alone that looks as if it had been moved: makes sure that nothing will have
  * to be taken back. */
 static imago_status
@@ -57,7 +67,10 @@ imago_relocate_word(imago_relocation *relocation, imago_word_place place, imago_
 		return IMAGO_OK;
 	}
 	uint64_t value = kind == IMAGO_WORD_CLASS ? word & ~UINT64_C(3) : word;
-	if (imago_is_old(heap, value - relocation->moved)) {
+	imago_addr origin = value - relocation->moved;
+	bool moves =
+	    kind == IMAGO_WORD_STALE ? leads_to_free_chunk(heap, origin) : imago_is_old(heap, origin);
+	if (moves) {
 		if (!relocation->dry) {
 			imago_store_word(bytes, word + relocation->distance, heap->layout);
 		}
@@ -109,15 +122,10 @@ relocate_free_chunk(imago_relocation *relocation, const imago_object *chunk)
 	if (heap->model == IMAGO_V3) {
 		return IMAGO_OK;
 	}
-	bool large = chunk->total_bytes >= UINT64_C(8) * (heap->layout.word_bytes == 8 ? 64 : 32);
-	imago_status status =
-	    imago_relocate_slots(relocation, chunk, CHUNK_NEXT, CHUNK_NEXT + 1, IMAGO_WORD_LINK);
-	if (status == IMAGO_OK) {
-		status =
-		    imago_relocate_slots(relocation, chunk, CHUNK_PREVIOUS,
-		                         large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1, IMAGO_WORD_STALE);
-	}
-	return status;
+	bool large = chunk->total_bytes >= (heap->layout.word_bytes == 8 ? 64 : 32) * 8;
+	/* Even next may be out of date: in a chunk that no list leads to. */
+	return imago_relocate_slots(relocation, chunk, CHUNK_NEXT,
+	                            large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1, IMAGO_WORD_STALE);
 }
 
 /* A page of an obj stack knows itself: only such a word object has that size and names a root. */

@@ -286,26 +286,21 @@ move_word(const oracle_image *image, uint8_t *copy, size_t position, uint64_t de
 }
 
 static bool
-leads_into_heap(const oracle_image *image, uint64_t word)
+leads_to_free_chunk(const oracle_image *image, uint64_t word)
 {
-	for (size_t i = 0; i < image->num_segments; i++) {
-		const oracle_segment *segment = &image->segments[i];
-		if (word >= segment->start && word < segment->start + segment->size) {
-			return true;
-		}
-	}
-	return false;
+	const oracle_object *object = oracle_find(image, word);
+	return object != NULL && object->free;
 }
 
 /* Links of free chunks (spur.md §11): next, prev, and in large chunks parent, smaller and larger.
- * All but next may be out of date; what leads into the heap moves with it. */
+ * They may be out of date; what leads to a free chunk moves with it. */
 static void
 move_free_links(const oracle_image *image, uint8_t *copy, const oracle_object *object,
                 uint64_t delta)
 {
 	bool large = object->num_slots * image->word + 8 >= UINT64_C(8) * (image->word == 8 ? 64 : 32);
 	for (unsigned slot = 0; slot < (large ? 5 : 2) && slot < object->num_slots; slot++) {
-		if (leads_into_heap(image, oracle_slot(image, object, slot))) {
+		if (leads_to_free_chunk(image, oracle_slot(image, object, slot))) {
 			put_number(copy + object->body_at + (uint64_t)slot * image->word, image->word,
 			           image->big, oracle_slot(image, object, slot) + delta);
 		}
