@@ -122,7 +122,9 @@ relocate_free_chunk(imago_relocation *relocation, const imago_object *chunk)
 	if (heap->model == IMAGO_V3) {
 		return IMAGO_OK;
 	}
-	bool large = chunk->total_bytes >= (heap->layout.word_bytes == 8 ? 64 : 32) * 8;
+	/* As many lists as a word has bits: what is larger stands in the tree. */
+	uint64_t num_lists = (uint64_t)heap->layout.word_bytes * 8;
+	bool large = chunk->total_bytes >= num_lists * 8;
 	/* Even next may be out of date: in a chunk that no list leads to. */
 	return imago_relocate_slots(relocation, chunk, CHUNK_NEXT,
 	                            large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1, IMAGO_WORD_STALE);

@@ -97,9 +97,11 @@ mutate(afl_mutator *m, unsigned char *buf, size_t size, unsigned char **out,
 	return imago_mutate_with(m->buffer, size, max_size, options, &m->report);
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): AFL++ says what the parameters are. */
 size_t
 afl_custom_fuzz(void *data, unsigned char *buf, size_t buf_size, unsigned char **out_buf,
                 unsigned char *add_buf, size_t add_buf_size, size_t max_size)
+/* NOLINTEND(readability-non-const-parameter) */
 {
 	static const char *const donate[] = {"object.donor"};
 	afl_mutator *m = data;

@@ -87,8 +87,10 @@ read_structure(subject *s)
 	}
 }
 
+/* Not const: the subject's operators write to the bytes. */
 void
-subject_open(subject *s, uint8_t *bytes, size_t size, size_t capacity, uint64_t seed)
+subject_open(subject *s, uint8_t *bytes, /* NOLINT(readability-non-const-parameter) */
+             size_t size, size_t capacity, uint64_t seed)
 {
 	*s = (subject){.bytes = bytes, .size = size, .capacity = capacity};
 	s->dice.state = seed;

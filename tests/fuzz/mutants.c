@@ -38,11 +38,11 @@ mutant_init(mutant *m, size_t capacity)
 {
 	m->capacity = capacity;
 	m->size = 0;
-	m->block = malloc(capacity + 2 * CANARY_SIZE);
+	m->block = malloc(capacity + 2 * (size_t)CANARY_SIZE);
 	if (m->block == NULL) {
 		abort();
 	}
-	memset(m->block, CANARY, capacity + 2 * CANARY_SIZE);
+	memset(m->block, CANARY, capacity + 2 * (size_t)CANARY_SIZE);
 	m->bytes = m->block + CANARY_SIZE;
 }
 

@@ -134,7 +134,6 @@ nothing_kept_leaves_the_image_as_it_was(void **state)
 	imago_allocator allocator;
 	imago_error error;
 	imago_reducer *reducer;
-	const uint8_t *proposal;
 	size_t size;
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	test_image image = varied_image(test_layout_find("v3"), &allocator);
@@ -142,7 +141,7 @@ nothing_kept_leaves_the_image_as_it_was(void **state)
 	assert_int_equal(
 	    imago_reducer_create(&reducer, image.bytes, (size_t)image.size, &allocator, &error),
 	    IMAGO_OK);
-	while ((proposal = imago_reducer_propose(reducer, &size)) != NULL) {
+	while (imago_reducer_propose(reducer, &size) != NULL) {
 		assert_true(size <= image.size);
 		imago_reducer_answer(reducer, false);
 	}

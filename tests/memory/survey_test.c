@@ -358,7 +358,7 @@ write_code(imago_heap *heap, const code_case *code)
 	imago_store_u64(segment->writable, header, order);
 	uint8_t *body = segment->writable + 8;
 	for (unsigned i = 0; i < NUM_SLOTS; i++) {
-		imago_store_word(body + i * word_bytes, heap->segments[0].start, heap->layout);
+		imago_store_word(body + (size_t)i * word_bytes, heap->segments[0].start, heap->layout);
 	}
 	imago_store_word(body, word, heap->layout);
 	memcpy(body + (uint64_t)word_bytes * (code->num_literals + 1), code->bytecodes, 4);
