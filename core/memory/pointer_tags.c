@@ -11,7 +11,7 @@ count(const uint8_t *words, uint64_t marked, uint8_t word_bytes, uint8_t tag_mas
 	const uint8_t *lowest = words + (order == IMAGO_LITTLE_ENDIAN ? 0 : word_bytes - 1);
 	uint64_t tags = 0;
 	for (unsigned i = 0; i < NUM_WORDS; i++) {
-		tags |= (uint64_t)((lowest[i * word_bytes] & tag_mask) == 0) << i;
+		tags |= (uint64_t)((lowest[(size_t)i * word_bytes] & tag_mask) == 0) << i;
 	}
 	return (unsigned)__builtin_popcountll(tags & marked);
 }
@@ -79,7 +79,7 @@ count_wide_avx2(const uint8_t *words, uint64_t marked)
 	const __m256i mask = _mm256_set1_epi64x(TAG_64);
 	uint64_t tags = 0;
 	for (unsigned i = 0; i < NUM_WORDS; i += 4) {
-		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + 8 * i));
+		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + (size_t)8 * i));
 		__m256i equal = _mm256_cmpeq_epi64(_mm256_and_si256(word, mask), _mm256_setzero_si256());
 		tags |= (uint64_t)(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(equal)) << i;
 	}
@@ -92,7 +92,7 @@ count_narrow_avx2(const uint8_t *words, uint64_t marked)
 	const __m256i mask = _mm256_set1_epi32(TAG_32);
 	uint64_t tags = 0;
 	for (unsigned i = 0; i < NUM_WORDS; i += 8) {
-		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + 4 * i));
+		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + (size_t)4 * i));
 		__m256i equal = _mm256_cmpeq_epi32(_mm256_and_si256(word, mask), _mm256_setzero_si256());
 		tags |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(equal)) << i;
 	}

@@ -109,7 +109,7 @@ targets_wide_avx2(const imago_survey_home *home, const uint8_t *words, uint64_t 
 	uint32_t count = targets->count;
 	uint64_t others = 0;
 	for (unsigned i = 0; i < 64; i += 4) {
-		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + 8 * i));
+		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + (size_t)8 * i));
 		__m256i tag = _mm256_and_si256(word, tag_mask);
 		__m256i distance = _mm256_add_epi64(word, bias);
 		__m256i inside = _mm256_and_si256(_mm256_cmpeq_epi64(tag, _mm256_setzero_si256()),
@@ -142,7 +142,7 @@ targets_narrow_avx2(const imago_survey_home *home, const uint8_t *words, uint64_
 	uint32_t count = targets->count;
 	uint64_t others = 0;
 	for (unsigned i = 0; i < 64; i += 8) {
-		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + 4 * i));
+		__m256i word = _mm256_loadu_si256((const __m256i *)(const void *)(words + (size_t)4 * i));
 		__m256i zero = _mm256_setzero_si256();
 		__m256i aligned = _mm256_cmpeq_epi32(_mm256_and_si256(word, address_mask), zero);
 		__m256i pointer = _mm256_cmpeq_epi32(_mm256_and_si256(word, tag_mask), zero);
