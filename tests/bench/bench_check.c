@@ -74,7 +74,7 @@ print_memory(const bench_image *image, const imago_check_options *options)
 	char used[TEXT_SIZE];
 	char asked[TEXT_SIZE];
 	uint64_t peak = check_with(image, options);
-	uint64_t limit = image->size / 32 + 16 * MIB;
+	uint64_t limit = image->size / 32 + (uint64_t)16 * MIB;
 	snprintf(used, sizeof used, "%.1f MiB", (double)peak / MIB);
 	snprintf(asked, sizeof asked, "at most %.1f MiB", (double)limit / MIB);
 	return bench_print(image, "memory of the check, two threads", 0, used, asked, peak <= limit);
