@@ -6,6 +6,7 @@
 #define _XOPEN_SOURCE 700
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,6 +72,14 @@ finish(const struct screen *screen, char text[DRAWN_SIZE])
 	close(screen->reader);
 }
 
+/* Waits until something is drawn: after a second, or later on a busy machine. */
+static void
+wait_for_drawing(const struct screen *screen)
+{
+	struct pollfd drawn = {.fd = screen->reader, .events = POLLIN};
+	assert_int_equal(poll(&drawn, 1, 60000), 1);
+}
+
 static void
 sleep_ms(long ms)
 {
@@ -88,7 +97,7 @@ a_long_step_on_a_terminal_draws_a_bar_and_erases_it(void **state)
 	use_terminal(&screen);
 	progress_begin(&step, "checking", "my\033.image");
 	progress_update(25, 100, &step);
-	sleep_ms(1300);
+	wait_for_drawing(&screen);
 	progress_end(&step);
 	finish(&screen, drawn);
 	assert_non_null(strstr(drawn, "\rchecking my\\x1b.image [######..................]  25 %"));
@@ -105,12 +114,16 @@ a_step_that_tells_nothing_shows_its_seconds(void **state)
 	char drawn[DRAWN_SIZE];
 	use_terminal(&screen);
 	progress_begin(&step, "saving", "a.image");
-	sleep_ms(1300);
+	wait_for_drawing(&screen);
 	progress_hold(&step);
 	progress_resume(&step);
 	progress_end(&step);
 	finish(&screen, drawn);
-	assert_non_null(strstr(drawn, "\rsaving a.image 1 s"));
+	static const char label[] = "\rsaving a.image ";
+	const char *line = strstr(drawn, label);
+	assert_non_null(line);
+	unsigned long seconds = strtoul(line + strlen(label), NULL, 10);
+	assert_in_range(seconds, 1, 60);
 }
 
 static void
