@@ -1,62 +1,88 @@
-/* fuzz_image.c: the properties that several targets ask of readers and writers. */
+/* fuzz_image.c: what several targets ask of readers and writers. */
 #include "fuzz_image.h"
 
-#include <stddef.h>
 #include <string.h>
 
+#include "fuzz_oracle.h"
 #include "fuzz_target.h"
 
 enum { MEBIBYTE = 1 << 20 };
 
 void
 fuzz_expect_refusal(const imago_error *error, imago_status status, uint64_t size,
-                    fuzz_statuses documented)
+                    fuzz_statuses documented, size_t oracle)
 {
 	char line[256];
-	FUZZ_ASSERT(status == error->status);
-	FUZZ_ASSERT(documented >> status & 1);
-	FUZZ_ASSERT(error->offset <= size || error->offset == IMAGO_NO_OFFSET);
-	FUZZ_ASSERT(error->what != NULL && error->what[0] != '\0');
-	FUZZ_ASSERT(memchr(error->part, '\0', sizeof error->part) != NULL);
-	FUZZ_ASSERT(imago_error_format(error, line, sizeof line) < sizeof line);
+	FUZZ_ORACLE(oracle, status == error->status && (documented >> status & 1) != 0);
+	FUZZ_ORACLE(oracle, error->offset <= size || error->offset == IMAGO_NO_OFFSET);
+	FUZZ_ORACLE(oracle, error->what != NULL && error->what[0] != '\0');
+	FUZZ_ORACLE(oracle, memchr(error->part, '\0', sizeof error->part) != NULL);
+	FUZZ_ORACLE(oracle, imago_error_format(error, line, sizeof line) < sizeof line);
 }
 
 void
 fuzz_expect_sound_reader(fuzz_read_fn *read, const uint8_t *bytes, uint64_t size,
-                         fuzz_statuses documented, uint32_t fail_at)
+                         fuzz_statuses documented, uint32_t fail_at, fuzz_reader_oracles oracles)
 {
 	imago_error error = {.status = IMAGO_OK};
 	imago_allocator allocator;
 	imago_heap *heap = NULL;
 	imago_allocator_init(&allocator, 4 * size + MEBIBYTE);
 	const imago_status status = read(&heap, bytes, size, &allocator, &error);
-	FUZZ_ASSERT((status == IMAGO_OK) == (heap != NULL));
+	FUZZ_ORACLE(oracles.refusal, (status == IMAGO_OK) == (heap != NULL));
 	if (status != IMAGO_OK) {
-		fuzz_expect_refusal(&error, status, size, documented);
+		fuzz_expect_refusal(&error, status, size, documented, oracles.refusal);
 	}
 	imago_heap_destroy(heap);
-	FUZZ_ASSERT(allocator.used == 0);
+	FUZZ_ORACLE(oracles.memory, status != IMAGO_ENOMEM);
+	FUZZ_ORACLE(oracles.memory, allocator.used == 0);
 
 	if (allocator.num_calls > 0) {
 		const uint64_t failing = 1 + fail_at % allocator.num_calls;
 		imago_allocator_init(&allocator, 4 * size + MEBIBYTE);
 		allocator.fail_at = failing;
 		heap = NULL;
-		FUZZ_ASSERT(read(&heap, bytes, size, &allocator, &error) == IMAGO_ENOMEM);
-		FUZZ_ASSERT(error.status == IMAGO_ENOMEM);
-		FUZZ_ASSERT(heap == NULL);
-		FUZZ_ASSERT(allocator.used == 0);
+		FUZZ_ORACLE(oracles.failing_allocation,
+		            read(&heap, bytes, size, &allocator, &error) == IMAGO_ENOMEM);
+		FUZZ_ORACLE(oracles.failing_allocation, error.status == IMAGO_ENOMEM && heap == NULL);
+		FUZZ_ORACLE(oracles.failing_allocation, allocator.used == 0);
 	}
+}
+
+void
+fuzz_expect_written_back(fuzz_read_fn *read, imago_format_id format, const uint8_t *bytes,
+                         uint64_t size, size_t oracle)
+{
+	imago_allocator allocator;
+	imago_error error;
+	imago_heap *heap;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	if (read(&heap, bytes, size, &allocator, &error) != IMAGO_OK) {
+		return;
+	}
+	fuzz_output output;
+	FUZZ_ORACLE(oracle, fuzz_output_try(&output, heap, format) == IMAGO_OK);
+	FUZZ_ORACLE(oracle, output.writer.size == size);
+	FUZZ_ORACLE(oracle, memcmp(output.writer.bytes, bytes, (size_t)size) == 0);
+	fuzz_output_release(&output);
+	imago_heap_destroy(heap);
+}
+
+imago_status
+fuzz_output_try(fuzz_output *output, const imago_heap *heap, imago_format_id format)
+{
+	memset(output, 0, sizeof *output);
+	imago_allocator_init(&output->allocator, IMAGO_UNLIMITED);
+	imago_writer_init(&output->writer, &output->allocator, heap->layout, &output->error);
+	const imago_status status = imago_image_write(heap, format, &output->writer, &output->error);
+	FUZZ_ASSERT(output->writer.status == status);
+	return status;
 }
 
 void
 fuzz_output_write(fuzz_output *output, const imago_heap *heap, imago_format_id format)
 {
-	memset(output, 0, sizeof *output);
-	imago_allocator_init(&output->allocator, IMAGO_UNLIMITED);
-	imago_writer_init(&output->writer, &output->allocator, heap->layout, &output->error);
-	FUZZ_ASSERT(imago_image_write(heap, format, &output->writer, &output->error) == IMAGO_OK);
-	FUZZ_ASSERT(output->writer.status == IMAGO_OK);
+	FUZZ_ASSERT(fuzz_output_try(output, heap, format) == IMAGO_OK);
 }
 
 void
@@ -64,4 +90,78 @@ fuzz_output_release(fuzz_output *output)
 {
 	imago_writer_release(&output->writer);
 	FUZZ_ASSERT(output->allocator.used == 0);
+}
+
+bool
+fuzz_output_equal(const fuzz_output *a, const fuzz_output *b)
+{
+	return a->writer.size == b->writer.size &&
+	       memcmp(a->writer.bytes, b->writer.bytes, (size_t)a->writer.size) == 0;
+}
+
+bool
+fuzz_same_file(const imago_heap *a, const imago_heap *b, imago_format_id format)
+{
+	fuzz_output of_a;
+	fuzz_output of_b;
+	fuzz_output_write(&of_a, a, format);
+	fuzz_output_write(&of_b, b, format);
+	const bool same = fuzz_output_equal(&of_a, &of_b);
+	fuzz_output_release(&of_b);
+	fuzz_output_release(&of_a);
+	return same;
+}
+
+static bool
+report_nothing(const imago_finding *finding, void *payload)
+{
+	(void)finding;
+	(void)payload;
+	return true;
+}
+
+imago_check_summary
+fuzz_check(const imago_image *image)
+{
+	const imago_check_options options = {.num_threads = 1};
+	imago_allocator allocator;
+	imago_error error;
+	imago_check_sink sink;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_check_sink_init(&sink, &options, report_nothing, NULL);
+	FUZZ_ASSERT(imago_image_check(image, &sink, &allocator, &error) == IMAGO_OK);
+	FUZZ_ASSERT(allocator.used == 0);
+	return sink.summary;
+}
+
+imago_digest
+fuzz_digest(const imago_heap *heap)
+{
+	imago_digest digest;
+	imago_allocator allocator;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	FUZZ_ASSERT(imago_digest_compute(&digest, heap, &allocator, &error) == IMAGO_OK);
+	FUZZ_ASSERT(allocator.used == 0);
+	return digest;
+}
+
+bool
+fuzz_digest_equal(const imago_digest *a, const imago_digest *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+bool
+fuzz_same_digest(const imago_heap *a, const imago_heap *b)
+{
+	const imago_digest of_a = fuzz_digest(a);
+	const imago_digest of_b = fuzz_digest(b);
+	return fuzz_digest_equal(&of_a, &of_b);
+}
+
+imago_byte_order
+fuzz_other_order(imago_byte_order order)
+{
+	return order == IMAGO_LITTLE_ENDIAN ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN;
 }

@@ -1,10 +1,15 @@
-/* fuzz_image.h: the properties that several targets ask of readers and writers. */
+/* fuzz_image.h: what several targets ask of readers and writers. Whatever is an oracle of the
+ * target takes its number (fuzz_oracle.h). */
 #ifndef FUZZ_IMAGE_H
 #define FUZZ_IMAGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "imago/allocator.h"
+#include "imago/check.h"
+#include "imago/digest.h"
 #include "imago/error.h"
 #include "imago/heap.h"
 #include "imago/image.h"
@@ -17,15 +22,27 @@ typedef imago_status fuzz_read_fn(imago_heap **out, const uint8_t *bytes, uint64
 /* The statuses that a reader's header documents, as bits 1 << status. */
 typedef uint32_t fuzz_statuses;
 
-/* What every reader owes its caller, on any bytes: a refusal has a documented status, a noun and a
- * place inside the input; memory stays within 4 * size + 1 MiB, and all of it is given back, also
- * when allocation fail_at (1-based, modulo the number made) is the one that fails. */
+/* Numbers of the oracles below. */
+typedef struct fuzz_reader_oracles {
+	size_t refusal, memory, failing_allocation;
+} fuzz_reader_oracles;
+
+/* What every reader owes its caller, on any bytes.
+ * refusal: it has a documented status, a noun and a place inside the input.
+ * memory: 4 * size + 1 MiB are enough, and all of it is given back.
+ * failing_allocation: the fail_at-th allocation (modulo the number made) is made to fail: that is
+ * reported, and all is given back. */
 void fuzz_expect_sound_reader(fuzz_read_fn *read, const uint8_t *bytes, uint64_t size,
-                              fuzz_statuses documented, uint32_t fail_at);
+                              fuzz_statuses documented, uint32_t fail_at,
+                              fuzz_reader_oracles oracles);
+
+/* What that reader accepts is written, in the format, byte for byte as it was read. */
+void fuzz_expect_written_back(fuzz_read_fn *read, imago_format_id format, const uint8_t *bytes,
+                              uint64_t size, size_t oracle);
 
 /* The error of a refusal, as above. */
 void fuzz_expect_refusal(const imago_error *error, imago_status status, uint64_t size,
-                         fuzz_statuses documented);
+                         fuzz_statuses documented, size_t oracle);
 
 /* A writer for results; its own allocator has no budget, as the input bounds the result. */
 typedef struct fuzz_output {
@@ -34,8 +51,28 @@ typedef struct fuzz_output {
 	imago_writer writer;
 } fuzz_output;
 
-/* The file of a heap in a format; fails the run when it cannot be written. */
+/* The file of a heap in a format, or the refusal. Release in every case. */
+imago_status fuzz_output_try(fuzz_output *output, const imago_heap *heap, imago_format_id format);
+
+/* The same where nothing may refuse. */
 void fuzz_output_write(fuzz_output *output, const imago_heap *heap, imago_format_id format);
 void fuzz_output_release(fuzz_output *output);
+
+bool fuzz_output_equal(const fuzz_output *a, const fuzz_output *b);
+
+/* True when both heaps make the same file. */
+bool fuzz_same_file(const imago_heap *a, const imago_heap *b, imago_format_id format);
+
+/* Checks an image by all rules; the counts of its findings. */
+imago_check_summary fuzz_check(const imago_image *image);
+
+/* The digest of a heap that has one. */
+imago_digest fuzz_digest(const imago_heap *heap);
+bool fuzz_digest_equal(const imago_digest *a, const imago_digest *b);
+
+/* True when both heaps have the same digest; neither may refuse. */
+bool fuzz_same_digest(const imago_heap *a, const imago_heap *b);
+
+imago_byte_order fuzz_other_order(imago_byte_order order);
 
 #endif

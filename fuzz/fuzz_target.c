@@ -1,4 +1,4 @@
-/* fuzz_target.c: how a broken property ends a run. */
+/* fuzz_target.c: how a broken assumption ends a run. */
 #include "fuzz_target.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 _Noreturn void
 fuzz_fail(const char *property, const char *file, int line)
 {
-	fprintf(stderr, "%s:%d: property broken: %s\n", file, line, property);
+	fprintf(stderr, "imago: oracle assumption broken: %s (%s:%d)\n", property, file, line);
 	fflush(stderr);
 	abort();
 }

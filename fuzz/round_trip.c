@@ -1,15 +1,24 @@
 /* round_trip: an image without errors comes back from every journey: written and read again, turned
  * to the other byte order and back, based elsewhere and back (by copying and in place), and split
  * into three segments and joined. Journeys give the same bytes, joining the same digest; a journey
- * that the target does not allow is refused, with a documented status. */
+ * that the target does not allow is refused, with a documented status; nothing leaks. */
 #include <string.h>
 
 #include "fuzz_image.h"
 #include "fuzz_input.h"
+#include "fuzz_oracle.h"
 #include "fuzz_target.h"
-#include "imago/digest.h"
 #include "imago/rebuild.h"
 #include "imago/swizzle.h"
+
+enum { WRITTEN_BACK, BYTE_ORDER, BASE, BASE_IN_PLACE, SEGMENTS, REFUSAL, RETURN, NO_LEAK };
+static const char *const oracles[] = {
+    [WRITTEN_BACK] = "written_back",  [BYTE_ORDER] = "byte_order_and_back",
+    [BASE] = "base_and_back",         [BASE_IN_PLACE] = "base_in_place",
+    [SEGMENTS] = "segments_and_back", [REFUSAL] = "refusal",
+    [RETURN] = "way_back_is_open",    [NO_LEAK] = "no_leak",
+};
+FUZZ_DECLARE_ORACLES("round_trip", oracles);
 
 typedef struct journey {
 	const imago_heap *start;
@@ -20,46 +29,13 @@ typedef struct journey {
 } journey;
 
 static bool
-report_nothing(const imago_finding *finding, void *payload)
-{
-	(void)finding;
-	(void)payload;
-	return true;
-}
-
-static bool
-has_errors(const imago_image *image)
-{
-	const imago_check_options options = {.num_threads = 1};
-	imago_allocator allocator;
-	imago_error error;
-	imago_check_sink sink;
-	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	imago_check_sink_init(&sink, &options, report_nothing, NULL);
-	FUZZ_ASSERT(imago_image_check(image, &sink, &allocator, &error) == IMAGO_OK);
-	return sink.summary.num_errors > 0;
-}
-
-static void
-expect_same_file(const journey *trip, const imago_heap *heap)
+same_file(const journey *trip, const imago_heap *heap)
 {
 	fuzz_output output;
 	fuzz_output_write(&output, heap, trip->format);
-	FUZZ_ASSERT(output.writer.size == trip->file.writer.size);
-	FUZZ_ASSERT(memcmp(output.writer.bytes, trip->file.writer.bytes, (size_t)output.writer.size) ==
-	            0);
+	const bool same = fuzz_output_equal(&output, &trip->file);
 	fuzz_output_release(&output);
-}
-
-static void
-expect_same_digest(journey *trip, const imago_heap *heap)
-{
-	imago_digest before;
-	imago_digest after;
-	FUZZ_ASSERT(imago_digest_compute(&before, trip->start, &trip->allocator, &trip->error) ==
-	            IMAGO_OK);
-	FUZZ_ASSERT(imago_digest_compute(&after, heap, &trip->allocator, &trip->error) == IMAGO_OK);
-	FUZZ_ASSERT(memcmp(&before, &after, sizeof before) == 0);
+	return same;
 }
 
 /* There and back: *there is rebuilt from the start, *back from *there. Returns false for a refusal,
@@ -72,12 +48,12 @@ go_and_return(journey *trip, const imago_rebuild_options *there_options,
 	const imago_status status =
 	    imago_rebuild(there, trip->start, there_options, &trip->allocator, report, &trip->error);
 	if (status != IMAGO_OK) {
-		FUZZ_ASSERT(status == IMAGO_ERANGE || status == IMAGO_EALIGN ||
-		            status == IMAGO_EUNSUPPORTED);
+		FUZZ_ORACLE(REFUSAL, status == IMAGO_ERANGE || status == IMAGO_EALIGN ||
+		                         status == IMAGO_EUNSUPPORTED);
 		return false;
 	}
-	FUZZ_ASSERT(imago_rebuild(back, *there, back_options, &trip->allocator, NULL, &trip->error) ==
-	            IMAGO_OK);
+	FUZZ_ORACLE(RETURN, imago_rebuild(back, *there, back_options, &trip->allocator, NULL,
+	                                  &trip->error) == IMAGO_OK);
 	return true;
 }
 
@@ -89,13 +65,12 @@ turn_byte_order(journey *trip)
 	imago_rebuild_report report;
 	const imago_rebuild_options return_options = {.layout = trip->start->layout};
 	imago_rebuild_options options = return_options;
-	options.layout.byte_order =
-	    options.layout.byte_order == IMAGO_LITTLE_ENDIAN ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN;
-	FUZZ_ASSERT(go_and_return(trip, &options, &return_options, &there, &back, &report));
+	options.layout.byte_order = fuzz_other_order(options.layout.byte_order);
+	FUZZ_ORACLE(BYTE_ORDER, go_and_return(trip, &options, &return_options, &there, &back, &report));
 	if (report.float_order_normalised) {
-		expect_same_digest(trip, back);
+		FUZZ_ORACLE(BYTE_ORDER, fuzz_same_digest(trip->start, back));
 	} else {
-		expect_same_file(trip, back);
+		FUZZ_ORACLE(BYTE_ORDER, same_file(trip, back));
 	}
 	imago_heap_destroy(back);
 	imago_heap_destroy(there);
@@ -112,12 +87,13 @@ move_base(journey *trip, imago_addr base)
 	const imago_rebuild_options return_options = {.set_base = true,
 	                                              .base = trip->start->segments[0].start};
 	if (go_and_return(trip, &options, &return_options, &there, &back, &report)) {
-		expect_same_file(trip, back);
+		FUZZ_ORACLE(BASE, same_file(trip, back));
 		/* Moving in place is the same as copying elsewhere. */
 		const imago_swizzle_options in_place = {.simd = IMAGO_SIMD_BEST};
 		FUZZ_ASSERT(imago_heap_copy(&copy, there, &trip->allocator, &trip->error) == IMAGO_OK);
-		FUZZ_ASSERT(imago_swizzle(copy, return_options.base, &in_place, &trip->error) == IMAGO_OK);
-		expect_same_file(trip, copy);
+		FUZZ_ORACLE(BASE_IN_PLACE,
+		            imago_swizzle(copy, return_options.base, &in_place, &trip->error) == IMAGO_OK);
+		FUZZ_ORACLE(BASE_IN_PLACE, same_file(trip, copy));
 	}
 	imago_heap_destroy(copy);
 	imago_heap_destroy(back);
@@ -133,11 +109,31 @@ split_and_join(journey *trip)
 	const imago_rebuild_options options = {.num_segments = 3, .gap = 4096};
 	const imago_rebuild_options return_options = {.num_segments = 1};
 	if (go_and_return(trip, &options, &return_options, &there, &back, &report)) {
-		expect_same_digest(trip, there);
-		expect_same_digest(trip, back);
+		FUZZ_ORACLE(SEGMENTS, fuzz_same_digest(trip->start, there));
+		FUZZ_ORACLE(SEGMENTS, fuzz_same_digest(trip->start, back));
 	}
 	imago_heap_destroy(back);
 	imago_heap_destroy(there);
+}
+
+static void
+travel(const imago_image *image, const uint8_t *data, size_t size)
+{
+	fuzz_input input = fuzz_input_of(data, size);
+	journey trip = {.start = image->heap, .format = image->format};
+	imago_allocator_init(&trip.allocator, IMAGO_UNLIMITED);
+	fuzz_output_write(&trip.file, image->heap, image->format);
+	if (image->format != IMAGO_FORMAT_COMPOSED) {
+		FUZZ_ORACLE(WRITTEN_BACK, trip.file.writer.size == size);
+		FUZZ_ORACLE(WRITTEN_BACK, memcmp(trip.file.writer.bytes, data, size) == 0);
+	}
+	turn_byte_order(&trip);
+	move_base(&trip, (imago_addr)(fuzz_choose(&input, 65536) + 1) << 12);
+	if (image->heap->model == IMAGO_SPUR) {
+		split_and_join(&trip);
+	}
+	fuzz_output_release(&trip.file);
+	FUZZ_ORACLE(NO_LEAK, trip.allocator.used == 0);
 }
 
 int
@@ -148,24 +144,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	imago_image image;
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	if (imago_image_read(&image, data, size, &allocator, &error) == IMAGO_OK &&
-	    image.heap->num_segments > 0 && !has_errors(&image)) {
-		fuzz_input input = fuzz_input_of(data, size);
-		journey trip = {.start = image.heap, .format = image.format};
-		imago_allocator_init(&trip.allocator, IMAGO_UNLIMITED);
-		fuzz_output_write(&trip.file, image.heap, image.format);
-		if (image.format != IMAGO_FORMAT_COMPOSED) {
-			FUZZ_ASSERT(trip.file.writer.size == size);
-			FUZZ_ASSERT(memcmp(trip.file.writer.bytes, data, size) == 0);
-		}
-		turn_byte_order(&trip);
-		move_base(&trip, (imago_addr)(fuzz_choose(&input, 65536) + 1) << 12);
-		if (image.heap->model == IMAGO_SPUR) {
-			split_and_join(&trip);
-		}
-		fuzz_output_release(&trip.file);
-		FUZZ_ASSERT(trip.allocator.used == 0);
+	    image.heap->num_segments > 0 && fuzz_check(&image).num_errors == 0) {
+		travel(&image, data, size);
 	}
 	imago_image_close(&image);
-	FUZZ_ASSERT(allocator.used == 0);
+	FUZZ_ORACLE(NO_LEAK, allocator.used == 0);
 	return 0;
 }

@@ -3,12 +3,17 @@
  * without regressions needs no empty folder. Prints each file before its run: the last one is the
  * culprit.
  *
- * Exit status: 0 all held; 77 there was no file; 2 a file could not be read. */
+ * A folder is taken for a corpus: afterwards, every oracle that the target declares must have been
+ * exercised (fuzz_oracle.h). Single files are runs of a finding, which need not.
+ *
+ * Exit status: 0 all held; 76 an oracle was never exercised; 77 there was no file; 2 a file could
+ * not be read. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "fuzz_oracle.h"
 #include "fuzz_target.h"
 
 enum { NO_INPUTS = 77, UNREADABLE = 2, MAX_PATH = 4096 };
@@ -16,6 +21,7 @@ enum { NO_INPUTS = 77, UNREADABLE = 2, MAX_PATH = 4096 };
 typedef struct run_counts {
 	unsigned long num_runs;
 	unsigned long num_unreadable;
+	unsigned long num_folders;
 } run_counts;
 
 static void
@@ -65,6 +71,7 @@ run_path(const char *path, run_counts *counts)
 		return;
 	}
 	if (S_ISDIR(facts.st_mode)) {
+		counts->num_folders++;
 		run_folder(path, counts);
 	} else if (S_ISREG(facts.st_mode)) {
 		run_file(path, (size_t)facts.st_size, counts);
@@ -74,7 +81,7 @@ run_path(const char *path, run_counts *counts)
 int
 main(int argc, char **argv)
 {
-	run_counts counts = {0, 0};
+	run_counts counts = {0, 0, 0};
 	for (int i = 1; i < argc; i++) {
 		run_path(argv[i], &counts);
 	}
@@ -84,6 +91,9 @@ main(int argc, char **argv)
 	if (counts.num_runs == 0) {
 		printf("skipped: no inputs\n");
 		return NO_INPUTS;
+	}
+	if (counts.num_folders > 0 && fuzz_oracles_unexercised() > 0) {
+		return FUZZ_UNEXERCISED;
 	}
 	printf("%lu inputs held\n", counts.num_runs);
 	return 0;
