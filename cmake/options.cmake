@@ -20,6 +20,10 @@ if(IMAGO_SANITIZE)
     -fsanitize=${IMAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(imago_options INTERFACE -fsanitize=${IMAGO_SANITIZE})
 endif()
+if(IMAGO_STATIC_DEPENDENCIES)
+  # For programs that run where this machine's libraries are not (.clusterfuzzlite/build.sh).
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
 if(IMAGO_FUZZ_ENGINE STREQUAL "libfuzzer")
   # The library itself is instrumented, not only the target; fuzz/CMakeLists.txt links the engine.
   target_compile_options(imago_options INTERFACE -fsanitize=fuzzer-no-link)
