@@ -5,7 +5,7 @@
 
 enum {
 	LONGEST_STEP = 63,          /* words of one step: the bits of an object fit one shift */
-	PREFETCH_BYTES = 512,       /* within the margin */
+	PREFETCH_BYTES = 2048,      /* within the margin */
 	REAL_CLASS_BITS = 0x3FFFE0, /* of a header: not all clear in class indices from 32 on */
 	ALL_SLOTS = 255,
 	OVERFLOW_SLOTS = 255,

@@ -5,16 +5,8 @@
 #include "pointer_marks.h"
 #include "pointer_tags.h"
 
-enum {
-	/* Bytes behind a chunk that make sure that a short header and its body fit. */
-	LONGEST_PLAIN = 2048,
-	PREFETCH_BYTES = 512,
-	OVERFLOW_SLOTS = 255,
-	REAL_CLASS_BITS = 0x3FFFE0, /* not all clear in class indices from 32 on */
-};
-
-/* Header bits that a plain object has clear: those that imago_object.bits tells. */
-#define BITS (UINT64_C(3) << 22 | UINT64_C(7) << 29 | UINT64_C(3) << 54)
+/* Bytes behind a chunk that make sure that a short header and its body fit. */
+enum { LONGEST_PLAIN = 2048 };
 
 /* Goes to the start of walker->segment, which exists. */
 static void
@@ -26,6 +18,8 @@ enter_segment(imago_walker *walker)
 	walker->start = segment->start;
 	walker->bytes = segment->bytes;
 	walker->plain_size = has_plain ? segment->size - LONGEST_PLAIN : 0;
+	walker->layout = walker->heap->layout;
+	walker->formats = walker->layout.word_bytes == 8 ? imago_spur64_formats : imago_spur32_formats;
 }
 
 void
@@ -37,61 +31,8 @@ imago_walk_init(imago_walker *walker, const imago_heap *heap, imago_error *error
 	}
 }
 
-/* Decodes an ordinary Spur object with a short header and no odd bits, far from the segment's end:
- * nearly all there are. False for any other. */
-IMAGO_ALWAYS_INLINE bool
-decode_plain(imago_walker *walker, imago_object *out, imago_layout layout)
-{
-	uint64_t position = walker->next - walker->start;
-	const uint8_t *chunk = walker->bytes + position;
-	__builtin_prefetch(chunk + PREFETCH_BYTES);
-	uint64_t header = imago_load_u64(chunk, layout.byte_order);
-	uint64_t num_slots = header >> 56;
-	if (IMAGO_UNLIKELY(num_slots == OVERFLOW_SLOTS || (header & BITS) != 0 ||
-	                   (header & REAL_CLASS_BITS) == 0)) {
-		return false;
-	}
-	uint32_t format = header >> 24 & 31;
-	imago_format_facts facts =
-	    layout.word_bytes == 8 ? imago_spur64_formats[format] : imago_spur32_formats[format];
-	uint64_t body_words = num_slots + (num_slots == 0);
-	uint64_t total_bytes = 8 + ((body_words * layout.word_bytes + 7) & ~UINT64_C(7));
-	imago_addr oop = walker->next;
-	out->oop = oop;
-	out->chunk = oop;
-	out->total_bytes = total_bytes;
-	out->body = oop + 8;
-	out->num_slots = num_slots;
-	out->kind = IMAGO_OBJECT_ORDINARY;
-	out->body_kind = facts.body;
-	out->class_index = (uint32_t)(header & (IMAGO_CLASS_INDEX_LIMIT - 1));
-	out->class_oop = 0;
-	out->identity_hash = (uint32_t)(header >> 32 & (IMAGO_CLASS_INDEX_LIMIT - 1));
-	out->format = (uint8_t)format;
-	out->v3_type = 0;
-	out->bits = 0;
-	out->unused_tail = facts.unused_tail;
-	out->segment = (uint32_t)walker->segment;
-	walker->next = oop + total_bytes;
-	return true;
-}
-
-/* Decodes the next object if it is plain. */
-IMAGO_ALWAYS_INLINE bool
-next_plain(imago_walker *walker, imago_object *out)
-{
-	if (walker->next - walker->start >= walker->plain_size || walker->status != IMAGO_OK) {
-		return false;
-	}
-	imago_layout wide = {8, walker->heap->layout.byte_order};
-	imago_layout narrow = {4, walker->heap->layout.byte_order};
-	return walker->heap->layout.word_bytes == 8 ? decode_plain(walker, out, wide)
-	                                            : decode_plain(walker, out, narrow);
-}
-
-/* Any object, and the end. */
-static bool
-next_of_any_kind(imago_walker *walker, imago_object *out)
+bool
+imago_walk_next_general(imago_walker *walker, imago_object *out)
 {
 	const imago_heap *heap = walker->heap;
 	if (walker->status != IMAGO_OK) {
@@ -102,6 +43,7 @@ next_of_any_kind(imago_walker *walker, imago_object *out)
 		if (walker->next - segment->start < segment->size) {
 			walker->status = imago_heap_decode_chunk(heap, walker->next, out, walker->error);
 			if (walker->status != IMAGO_OK) {
+				walker->plain_size = 0;
 				return false;
 			}
 			walker->next += out->total_bytes;
@@ -112,12 +54,6 @@ next_of_any_kind(imago_walker *walker, imago_object *out)
 		}
 	}
 	return false;
-}
-
-bool
-imago_walk_next(imago_walker *walker, imago_object *out)
-{
-	return next_plain(walker, out) || next_of_any_kind(walker, out);
 }
 
 bool
