@@ -238,8 +238,9 @@ main(int argc, char **argv)
 		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
-	mallopt(M_MMAP_THRESHOLD, 1 << 30);
-	mallopt(M_TRIM_THRESHOLD, -1);
+	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
+		bench_fail("memory cannot be kept mapped");
+	}
 	print_machine();
 	printf("| image | job | GiB | GiB/s | to memcpy | asked | met |\n");
 	printf("|---|---|---|---|---|---|---|\n");
