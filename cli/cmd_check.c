@@ -61,15 +61,15 @@ list_rules(bool json)
 {
 	const imago_rule *rule;
 	if (!json) {
-		printf("%-34s %-8s %-8s %-30s %s\n", "rule", "severity", "scope", "needs", "summary");
+		print("%-34s %-8s %-8s %-30s %s\n", "rule", "severity", "scope", "needs", "summary");
 	}
 	for (size_t i = 0; (rule = imago_rule_at(i)) != NULL; i++) {
 		if (json) {
 			print_rule_json(rule);
 		} else {
-			printf("%-34s %-8s %-8s %-30s %s\n", rule->name, imago_severity_name(rule->severity),
-			       imago_scope_name(rule->scope), rule->needs != NULL ? rule->needs : "-",
-			       rule->summary);
+			print("%-34s %-8s %-8s %-30s %s\n", rule->name, imago_severity_name(rule->severity),
+			      imago_scope_name(rule->scope), rule->needs != NULL ? rule->needs : "-",
+			      rule->summary);
 		}
 	}
 	return EXIT_DONE;
@@ -141,17 +141,17 @@ print_finding(const imago_finding *finding, void *payload)
 		char line[LINE_SIZE];
 		imago_finding_format(finding, state->path, line, sizeof line);
 		print_name(line);
-		putchar('\n');
+		print("\n");
 	}
 	state->num_printed++;
 	progress_resume(&state->step);
-	return !ferror(stdout);
+	return !output_failed();
 }
 
 static void
 print_count(uint64_t count, const char *noun)
 {
-	printf(", %" PRIu64 " %s%s", count, noun, plural(count));
+	print(", %" PRIu64 " %s%s", count, noun, plural(count));
 }
 
 static void
@@ -159,7 +159,7 @@ print_summary(const check_state *state, const imago_check_summary *summary)
 {
 	uint64_t num_findings = summary->num_errors + summary->num_warnings + summary->num_infos;
 	print_name(state->path);
-	printf(": %" PRIu64 " object%s", summary->num_objects, plural(summary->num_objects));
+	print(": %" PRIu64 " object%s", summary->num_objects, plural(summary->num_objects));
 	print_count(summary->num_errors, "error");
 	print_count(summary->num_warnings, "warning");
 	if (summary->num_infos > 0) {
@@ -167,12 +167,12 @@ print_summary(const check_state *state, const imago_check_summary *summary)
 	}
 	if (summary->num_skipped_rules > 0) {
 		print_count(summary->num_skipped_rules, "rule");
-		printf(" skipped");
+		print(" skipped");
 	}
 	if (state->num_printed < num_findings) {
-		printf(", %" PRIu64 " not shown", num_findings - state->num_printed);
+		print(", %" PRIu64 " not shown", num_findings - state->num_printed);
 	}
-	putchar('\n');
+	print("\n");
 }
 
 static void

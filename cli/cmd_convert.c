@@ -1,6 +1,5 @@
 /* cmd_convert.c: the same objects in another format, byte order, word size, base or segmenting. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "command.h"
 #include "files.h"

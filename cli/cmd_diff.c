@@ -64,14 +64,14 @@ print_difference(const imago_difference *difference, void *payload)
 	describe_value(&state->a, difference, difference->a, difference->value_a, a, sizeof a);
 	describe_value(&state->b, difference, difference->b, difference->value_b, b, sizeof b);
 	progress_hold(&state->step);
-	printf("%s: %s: %s", difference->class_name, difference->path, difference->what);
+	print("%s: %s: %s", difference->class_name, difference->path, difference->what);
 	if (strcmp(difference->what, "contents") == 0 || strcmp(difference->what, "identity") == 0) {
-		printf(" at %" PRIu64, difference->index);
+		print(" at %" PRIu64, difference->index);
 	}
-	printf(": %s, %s (objects 0x%" PRIx64 ", 0x%" PRIx64 ")\n", a, b, difference->a, difference->b);
+	print(": %s, %s (objects 0x%" PRIx64 ", 0x%" PRIx64 ")\n", a, b, difference->a, difference->b);
 	progress_resume(&state->step);
 	state->num_printed++;
-	return !ferror(stdout);
+	return !output_failed();
 }
 
 /* Compares two images that were opened. */

@@ -22,9 +22,9 @@ digest_file(const char *path, imago_allocator *allocator)
 		if (status == IMAGO_OK) {
 			char text[2 * IMAGO_DIGEST_SIZE + 1];
 			imago_digest_format(&digest, text);
-			printf("%s  ", text);
+			print("%s  ", text);
 			print_name(path);
-			putchar('\n');
+			print("\n");
 		} else {
 			result = complain_of_error(path, &error);
 		}

@@ -91,7 +91,7 @@ dump_immediate(const struct describer *describer, imago_oop oop)
 	}
 	char text[DESCRIPTION_SIZE];
 	describe_oop(describer, oop, text, sizeof text);
-	printf("0x%" PRIx64 " is no address; as a word it is %s\n", oop, text);
+	print("0x%" PRIx64 " is no address; as a word it is %s\n", oop, text);
 	return true;
 }
 
@@ -140,10 +140,10 @@ dump_at(const struct describer *describer, const char *path, imago_addr addr)
 		return dump_guess(describer, path, addr);
 	}
 	if (addr < object.oop) {
-		printf("0x%" PRIx64 " is in the header words before\n", addr);
+		print("0x%" PRIx64 " is in the header words before\n", addr);
 	} else if (addr > object.oop) {
-		printf("0x%" PRIx64 " lies %" PRIu64 " byte%s into\n", addr, addr - object.oop,
-		       plural(addr - object.oop));
+		print("0x%" PRIx64 " lies %" PRIu64 " byte%s into\n", addr, addr - object.oop,
+		      plural(addr - object.oop));
 	}
 	dump_object(describer, &object);
 	return EXIT_DONE;

@@ -1,5 +1,4 @@
 /* cmd_make.c: synthetic images. */
-#include <stdio.h>
 
 #include "command.h"
 #include "files.h"

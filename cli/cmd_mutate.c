@@ -35,7 +35,7 @@ static exit_status
 list_operators(void)
 {
 	static const char *const effects[] = {"keeps", "wounds", "lies"};
-	printf("%-24s %-17s %-7s %s\n", "operator", "formats", "effect", "summary");
+	print("%-24s %-17s %-7s %s\n", "operator", "formats", "effect", "summary");
 	for (size_t i = 0; i < imago_num_mutations(); i++) {
 		const imago_mutation *mutation = imago_mutation_at(i);
 		char formats[64] = "";
@@ -46,9 +46,9 @@ list_operators(void)
 				         imago_format_name((imago_format_id)format));
 			}
 		}
-		printf("%-24s %-17s %-7s %s\n", mutation->name,
-		       mutation->formats == 0 ? "any bytes" : formats, effects[mutation->effect],
-		       mutation->summary);
+		print("%-24s %-17s %-7s %s\n", mutation->name,
+		      mutation->formats == 0 ? "any bytes" : formats, effects[mutation->effect],
+		      mutation->summary);
 	}
 	return EXIT_DONE;
 }
@@ -70,12 +70,12 @@ static void
 print_report(const char *path, const imago_mutate_report *report)
 {
 	print_name(path);
-	printf(":");
+	print(":");
 	for (size_t i = 0; i < report->num_applied; i++) {
-		printf(" %s", report->applied[i]->name);
+		print(" %s", report->applied[i]->name);
 	}
-	printf("%s%s\n", report->num_applied == 0 ? " no edit found a place" : "",
-	       report->repaired ? ", repaired" : "");
+	print("%s%s\n", report->num_applied == 0 ? " no edit found a place" : "",
+	      report->repaired ? ", repaired" : "");
 }
 
 static exit_status

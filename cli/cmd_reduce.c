@@ -86,7 +86,7 @@ write_all(int descriptor, const uint8_t *bytes, size_t size)
 static int
 run_shell(const quarry *q)
 {
-	fflush(stdout);
+	flush_output();
 	const pid_t child = fork();
 	if (child == 0) {
 		char script[MAX_PATH];
@@ -167,8 +167,8 @@ reduce_file(quarry *q, const raw_file *file, const char *out, uint64_t most_atte
 	}
 	if (result == EXIT_DONE) {
 		print_name(out);
-		printf(": %zu of %zu bytes after %" PRIu64 " attempt%s\n", size, file->size, num_attempts,
-		       plural(num_attempts));
+		print(": %zu of %zu bytes after %" PRIu64 " attempt%s\n", size, file->size, num_attempts,
+		      plural(num_attempts));
 	}
 	imago_reducer_destroy(reducer);
 	return result;

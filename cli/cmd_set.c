@@ -26,11 +26,11 @@ typedef struct assignment {
 static void
 list_fields(void)
 {
-	fprintf(stderr, "The fields are:");
+	tell("The fields are:");
 	for (size_t i = 0; i < IMAGO_NUM_HEADER_FIELDS; i++) {
-		fprintf(stderr, "%s%s", i % 5 == 0 ? "\n  " : " ", imago_header_field_at(i, 8).name);
+		tell("%s%s", i % 5 == 0 ? "\n  " : " ", imago_header_field_at(i, 8).name);
 	}
-	putc('\n', stderr);
+	tell("\n");
 }
 
 /* Takes "hdrEdenBytes=64M" apart. */

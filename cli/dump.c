@@ -2,7 +2,6 @@
 #include "dump.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "imago/known_objects.h"
 #include "imago/method.h"
@@ -59,13 +58,13 @@ dump_bits(const imago_object *object)
 	if (object->bits == 0) {
 		return;
 	}
-	printf("  bits           ");
+	print("  bits           ");
 	for (size_t bit = 0; bit < sizeof names / sizeof names[0]; bit++) {
 		if (object->bits >> bit & 1) {
-			printf(" %s", names[bit]);
+			print(" %s", names[bit]);
 		}
 	}
-	putchar('\n');
+	print("\n");
 }
 
 static void
@@ -73,17 +72,17 @@ dump_class(const struct describer *describer, const imago_object *object)
 {
 	char name[CLASS_NAME_SIZE];
 	describe_class_of(describer, object, name, sizeof name);
-	printf("  class           %s", name);
+	print("  class           %s", name);
 	imago_addr cls = imago_class_of_object(&describer->classes, object);
 	if (cls != 0) {
-		printf(" at 0x%" PRIx64, cls);
+		print(" at 0x%" PRIx64, cls);
 	}
 	if (describer->heap->model == IMAGO_SPUR) {
-		printf(", class index %" PRIu32, object->class_index);
+		print(", class index %" PRIu32, object->class_index);
 	} else if (object->class_index != 0) {
-		printf(", compact class %" PRIu32, object->class_index);
+		print(", compact class %" PRIu32, object->class_index);
 	}
-	putchar('\n');
+	print("\n");
 }
 
 static void
@@ -91,32 +90,32 @@ dump_header(const struct describer *describer, const imago_object *object)
 {
 	const imago_heap *heap = describer->heap;
 	const imago_segment *segment = &heap->segments[object->segment];
-	printf("%s 0x%" PRIx64 "\n", kind_name(object->kind), object->oop);
-	printf("  file            %s%soffset 0x%" PRIx64 "\n", segment->part,
-	       segment->part[0] != '\0' ? " " : "", imago_heap_offset_of(heap, object->oop));
-	printf("  space           %s, segment %" PRIu32 "\n", space_name(segment->space),
-	       object->segment);
+	print("%s 0x%" PRIx64 "\n", kind_name(object->kind), object->oop);
+	print("  file            %s%soffset 0x%" PRIx64 "\n", segment->part,
+	      segment->part[0] != '\0' ? " " : "", imago_heap_offset_of(heap, object->oop));
+	print("  space           %s, segment %" PRIu32 "\n", space_name(segment->space),
+	      object->segment);
 	if (object->kind == IMAGO_OBJECT_ORDINARY || object->kind == IMAGO_OBJECT_PUN) {
 		dump_class(describer, object);
 	} else if (heap->model == IMAGO_SPUR) {
-		printf("  class index     %" PRIu32 "\n", object->class_index);
+		print("  class index     %" PRIu32 "\n", object->class_index);
 	}
 	if (heap->model == IMAGO_V3) {
-		printf("  header type     %u\n", object->v3_type);
+		print("  header type     %u\n", object->v3_type);
 	}
-	printf("  format          %u: %s\n", object->format,
-	       format_meaning(heap->model, object->format));
-	printf("  identity hash   %" PRIu32 " (0x%" PRIx32 ")\n", object->identity_hash,
-	       object->identity_hash);
+	print("  format          %u: %s\n", object->format,
+	      format_meaning(heap->model, object->format));
+	print("  identity hash   %" PRIu32 " (0x%" PRIx32 ")\n", object->identity_hash,
+	      object->identity_hash);
 	dump_bits(object);
-	printf("  size            %" PRIu64 " bytes from 0x%" PRIx64 ", %" PRIu64
-	       " slot%s from 0x%" PRIx64,
-	       object->total_bytes, object->chunk, object->num_slots, plural(object->num_slots),
-	       object->body);
+	print("  size            %" PRIu64 " bytes from 0x%" PRIx64 ", %" PRIu64
+	      " slot%s from 0x%" PRIx64,
+	      object->total_bytes, object->chunk, object->num_slots, plural(object->num_slots),
+	      object->body);
 	if (object->unused_tail > 0) {
-		printf(", %u byte%s at the end unused", object->unused_tail, plural(object->unused_tail));
+		print(", %u byte%s at the end unused", object->unused_tail, plural(object->unused_tail));
 	}
-	putchar('\n');
+	print("\n");
 }
 
 static bool
@@ -136,20 +135,20 @@ dump_slots(const struct describer *describer, const imago_object *object)
 	if (num_slots == 0) {
 		return;
 	}
-	printf("slots\n");
+	print("slots\n");
 	for (uint64_t i = 0; i < num_slots; i++) {
 		imago_oop word = imago_heap_fetch_slot(heap, object, i);
 		char text[DESCRIPTION_SIZE];
 		describe_oop(describer, word, text, sizeof text);
 		const char *name = special ? imago_special_name(i) : NULL;
-		printf("  %6" PRIu64 "  0x%0*" PRIx64 "  %s%s%s\n", i, digits, word, text,
-		       name != NULL ? "  " : "", name != NULL ? name : "");
+		print("  %6" PRIu64 "  0x%0*" PRIx64 "  %s%s%s\n", i, digits, word, text,
+		      name != NULL ? "  " : "", name != NULL ? name : "");
 		uint64_t last = i;
 		while (last + 1 < num_slots && imago_heap_fetch_slot(heap, object, last + 1) == word) {
 			last++;
 		}
 		if (last - i > 2 && !special) {
-			printf("     ...  the same up to slot %" PRIu64 "\n", last);
+			print("     ...  the same up to slot %" PRIu64 "\n", last);
 			i = last;
 		}
 	}
@@ -163,17 +162,17 @@ dump_bytes(const uint8_t *bytes, uint64_t first, uint64_t end)
 		uint64_t left = end - at;
 		size_t length = left < BYTES_A_LINE ? (size_t)left : BYTES_A_LINE;
 		uint8_t text[BYTES_A_LINE];
-		printf("  %6" PRIu64 " ", at);
+		print("  %6" PRIu64 " ", at);
 		for (size_t i = 0; i < BYTES_A_LINE; i++) {
 			if (i < length) {
 				uint8_t byte = bytes[at + i];
-				printf(" %02x", byte);
+				print(" %02x", byte);
 				text[i] = byte >= 0x20 && byte < 0x7f ? byte : '.';
 			} else {
-				printf("   ");
+				print("   ");
 			}
 		}
-		printf("  %.*s\n", (int)length, (const char *)text);
+		print("  %.*s\n", (int)length, (const char *)text);
 	}
 }
 
@@ -201,18 +200,18 @@ dump_elements(const imago_heap *heap, const imago_object *object)
 	if (num_elements == 0) {
 		return;
 	}
-	printf("elements\n");
+	print("elements\n");
 	for (uint64_t i = 0; i < num_elements; i++) {
 		uint64_t element = load_element(heap, bytes + i * width, object->body_kind);
-		printf("  %6" PRIu64 "  0x%0*" PRIx64 "  %" PRIu64 "\n", i, (int)(2 * width), element,
-		       element);
+		print("  %6" PRIu64 "  0x%0*" PRIx64 "  %" PRIu64 "\n", i, (int)(2 * width), element,
+		      element);
 		uint64_t last = i;
 		while (last + 1 < num_elements &&
 		       load_element(heap, bytes + (last + 1) * width, object->body_kind) == element) {
 			last++;
 		}
 		if (last - i > 2) {
-			printf("     ...  the same up to element %" PRIu64 "\n", last);
+			print("     ...  the same up to element %" PRIu64 "\n", last);
 			i = last;
 		}
 	}
@@ -223,28 +222,28 @@ dump_method(const struct describer *describer, const imago_object *object)
 {
 	const imago_heap *heap = describer->heap;
 	imago_method method = imago_method_decode(heap, object);
-	printf("method header\n");
+	print("method header\n");
 	if (!method.header_is_integer) {
-		printf("  slot 0 is no integer: nothing of it can be told\n");
+		print("  slot 0 is no integer: nothing of it can be told\n");
 		dump_bytes(imago_object_bytes(heap, object), 0, imago_object_body_bytes(heap, object));
 		return;
 	}
-	printf("  arguments       %u\n  temporaries     %u\n  literals        %u\n", method.num_args,
-	       method.num_temps, method.num_literals);
+	print("  arguments       %u\n  temporaries     %u\n  literals        %u\n", method.num_args,
+	      method.num_temps, method.num_literals);
 	if (method.primitive_call_missing) {
-		printf("  primitive       announced, but there is no callPrimitive bytecode\n");
+		print("  primitive       announced, but there is no callPrimitive bytecode\n");
 	} else if (method.has_primitive) {
-		printf("  primitive       %u\n", method.primitive);
+		print("  primitive       %u\n", method.primitive);
 	}
-	printf("  frame           %s\n", method.large_frame ? "large" : "small");
+	print("  frame           %s\n", method.large_frame ? "large" : "small");
 	if (heap->model == IMAGO_SPUR) {
-		printf("  bytecode set    %s\n", method.sista ? "Sista (alternate)" : "V3 (primary)");
+		print("  bytecode set    %s\n", method.sista ? "Sista (alternate)" : "V3 (primary)");
 	}
 	dump_slots(describer, object);
 	if (method.first_bytecode > method.end) {
-		printf("the literals pass the end of the object\n");
+		print("the literals pass the end of the object\n");
 	} else {
-		printf("bytecodes and trailer\n");
+		print("bytecodes and trailer\n");
 		dump_bytes(imago_object_bytes(heap, object), method.first_bytecode, method.end);
 	}
 }
@@ -256,7 +255,7 @@ dump_float(const struct describer *describer, const imago_object *object)
 	if (boxed_float_bits(describer, object, &bits)) {
 		char text[DESCRIPTION_SIZE];
 		describe_oop(describer, object->oop, text, sizeof text);
-		printf("  value           %s (0x%016" PRIx64 ")\n", text, bits);
+		print("  value           %s (0x%016" PRIx64 ")\n", text, bits);
 	}
 }
 
@@ -265,10 +264,10 @@ static void
 dump_words(const imago_heap *heap, const imago_object *object)
 {
 	int digits = heap->layout.word_bytes * 2;
-	printf("words\n");
+	print("words\n");
 	for (uint64_t i = 0; i < object->num_slots; i++) {
-		printf("  %6" PRIu64 "  0x%0*" PRIx64 "\n", i, digits,
-		       imago_heap_fetch_slot(heap, object, i));
+		print("  %6" PRIu64 "  0x%0*" PRIx64 "\n", i, digits,
+		      imago_heap_fetch_slot(heap, object, i));
 	}
 }
 
@@ -284,10 +283,10 @@ dump_free_chunk(const imago_heap *heap, const imago_object *object)
 	if (heap->model != IMAGO_SPUR) {
 		return;
 	}
-	printf("links\n");
+	print("links\n");
 	for (uint64_t i = 0; i < num_links && i < object->num_slots; i++) {
-		printf("  %-14s  0x%0*" PRIx64 "\n", links[i], heap->layout.word_bytes * 2,
-		       imago_heap_fetch_slot(heap, object, i));
+		print("  %-14s  0x%0*" PRIx64 "\n", links[i], heap->layout.word_bytes * 2,
+		      imago_heap_fetch_slot(heap, object, i));
 	}
 }
 
@@ -310,7 +309,7 @@ dump_object(const struct describer *describer, const imago_object *object)
 		break;
 	case IMAGO_BODY_BITS8:
 		if (imago_object_num_elements(heap, object) > 0) {
-			printf("bytes\n");
+			print("bytes\n");
 			dump_bytes(imago_object_bytes(heap, object), 0,
 			           imago_object_num_elements(heap, object));
 		}

@@ -60,15 +60,15 @@ print_format(const image_info *info)
 	const imago_heap *heap = info->image->heap;
 	const imago_format_number *number = imago_format_number_find(heap->header.image_format);
 	print_name(info->path);
-	printf(": %s, format number %" PRIu64 ", %s-endian, %" PRIu64 " bytes%s\n",
-	       number != NULL ? number->name : "unknown", heap->header.image_format,
-	       heap->layout.byte_order == IMAGO_LITTLE_ENDIAN ? "little" : "big", info->image->size,
-	       info->image->format == IMAGO_FORMAT_COMPOSED ? ", composed" : "");
+	print(": %s, format number %" PRIu64 ", %s-endian, %" PRIu64 " bytes%s\n",
+	      number != NULL ? number->name : "unknown", heap->header.image_format,
+	      heap->layout.byte_order == IMAGO_LITTLE_ENDIAN ? "little" : "big", info->image->size,
+	      info->image->format == IMAGO_FORMAT_COMPOSED ? ", composed" : "");
 	if (heap->wrapping.prefix_size > 0) {
-		printf("  %" PRIu64 " bytes before the header\n", heap->wrapping.prefix_size);
+		print("  %" PRIu64 " bytes before the header\n", heap->wrapping.prefix_size);
 	}
 	if (heap->wrapping.trailing_size > 0) {
-		printf("  %" PRIu64 " bytes behind the last segment\n", heap->wrapping.trailing_size);
+		print("  %" PRIu64 " bytes behind the last segment\n", heap->wrapping.trailing_size);
 	}
 }
 
@@ -77,7 +77,7 @@ print_flags(uint64_t flags)
 {
 	for (unsigned bit = 0; bit < 64; bit++) {
 		if (flags >> bit & 1) {
-			printf("  %44s 0x%-10" PRIx64 " %s\n", "", UINT64_C(1) << bit, info_flag_meaning(bit));
+			print("  %44s 0x%-10" PRIx64 " %s\n", "", UINT64_C(1) << bit, info_flag_meaning(bit));
 		}
 	}
 }
@@ -86,13 +86,13 @@ static void
 print_header(const imago_heap *heap)
 {
 	int flags = imago_header_field_index("headerFlags");
-	printf("\nheader fields\n");
+	print("\nheader fields\n");
 	for (size_t i = 0; i < IMAGO_NUM_HEADER_FIELDS; i++) {
 		imago_header_field field = imago_header_field_at(i, heap->layout.word_bytes);
 		uint64_t value = imago_header_get(&heap->header, i);
 		char hexadecimal[24];
 		snprintf(hexadecimal, sizeof hexadecimal, "0x%" PRIx64, value);
-		printf("  %-24s %20" PRIu64 " %-18s %s\n", field.name, value, hexadecimal, field.meaning);
+		print("  %-24s %20" PRIu64 " %-18s %s\n", field.name, value, hexadecimal, field.meaning);
 		if (flags >= 0 && (size_t)flags == i) {
 			print_flags(value);
 		}
@@ -102,23 +102,23 @@ print_header(const imago_heap *heap)
 static void
 print_segments(const imago_heap *heap)
 {
-	printf("\nsegments\n  %5s %-16s %-12s %-18s %12s %6s %10s  %s\n", "#", "part", "offset",
-	       "start", "bytes", "bridge", "gap", "space");
+	print("\nsegments\n  %5s %-16s %-12s %-18s %12s %6s %10s  %s\n", "#", "part", "offset", "start",
+	      "bytes", "bridge", "gap", "space");
 	for (size_t i = 0; i < heap->num_segments; i++) {
 		const imago_segment *segment = &heap->segments[i];
 		char offset[24];
 		char start[24];
 		snprintf(offset, sizeof offset, "0x%" PRIx64, segment->offset);
 		snprintf(start, sizeof start, "0x%" PRIx64, segment->start);
-		printf("  %5zu %-16s %-12s %-18s %12" PRIu64 " %6" PRIu64 " %10" PRIu64 "  %s\n", i,
-		       segment->part[0] != '\0' ? segment->part : "-", offset, start, segment->size,
-		       segment->bridge_size, info_gap_behind(heap, i), space_name(segment->space));
+		print("  %5zu %-16s %-12s %-18s %12" PRIu64 " %6" PRIu64 " %10" PRIu64 "  %s\n", i,
+		      segment->part[0] != '\0' ? segment->part : "-", offset, start, segment->size,
+		      segment->bridge_size, info_gap_behind(heap, i), space_name(segment->space));
 	}
-	printf("\nspaces\n");
+	print("\nspaces\n");
 	for (imago_space space = IMAGO_SPACE_OLD; space <= IMAGO_SPACE_PERM; space++) {
 		space_total total = info_space_total(heap, space);
-		printf("  %-12s %5zu segment%s %14" PRIu64 " bytes\n", space_name(space),
-		       total.num_segments, total.num_segments == 1 ? " " : "s", total.num_bytes);
+		print("  %-12s %5zu segment%s %14" PRIu64 " bytes\n", space_name(space), total.num_segments,
+		      total.num_segments == 1 ? " " : "s", total.num_bytes);
 	}
 }
 
@@ -134,27 +134,27 @@ print_census(const imago_census *census)
 	    {"free chunks", census->num_free},       {"free bytes", census->free_bytes},
 	    {"pointer slots", census->num_pointers},
 	};
-	printf("\nobjects\n");
+	print("\nobjects\n");
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		printf("  %-14s %12" PRIu64 "\n", rows[i].name, rows[i].count);
+		print("  %-14s %12" PRIu64 "\n", rows[i].name, rows[i].count);
 	}
 }
 
 static void
 print_classes(const image_info *info)
 {
-	printf("\nclasses: %zu with objects", info->classes.num_rows);
+	print("\nclasses: %zu with objects", info->classes.num_rows);
 	if (info->num_shown < info->classes.num_rows) {
-		printf(", the %zu with most bytes", info->num_shown);
+		print(", the %zu with most bytes", info->num_shown);
 	}
-	printf("\n  %12s %14s  %s\n", "objects", "bytes", "class");
+	print("\n  %12s %14s  %s\n", "objects", "bytes", "class");
 	for (size_t i = 0; i < info->num_shown; i++) {
 		const class_total *row = &info->classes.rows[i];
 		char name[CLASS_NAME_SIZE] = "(no class)";
 		if (row->cls != 0) {
 			imago_class_name(info->image->heap, row->cls, name, sizeof name);
 		}
-		printf("  %12" PRIu64 " %14" PRIu64 "  %s\n", row->num_objects, row->num_bytes, name);
+		print("  %12" PRIu64 " %14" PRIu64 "  %s\n", row->num_objects, row->num_bytes, name);
 	}
 }
 

@@ -7,7 +7,6 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,17 +236,25 @@ take_option(command_line *line, int option)
 	return parse_argument(line, &line->command->options[index], &line->values[index], optarg);
 }
 
+/* optind is 0 before the first call. */
+static const char *
+next_argument(int argc, char **argv)
+{
+	const int next = optind > 0 ? optind : 1;
+	return next < argc ? argv[next] : "";
+}
+
 static parse_result
 parse_options(command_line *line, int argc, char **argv)
 {
 	const struct command *command = line->command;
 	struct option longs[MAX_OPTIONS + 3];
 	fill_long_options(command, longs);
-	optind = 1;
+	optind = 0; /* forgets also a cluster of short options that an earlier call broke off in */
 	opterr = 0;
 	for (;;) {
 		/* What getopt is about to look at, for messages. */
-		const char *argument = optind < argc ? argv[optind] : "";
+		const char *argument = next_argument(argc, argv);
 		int option = getopt_long(argc, argv, "-:h", longs, NULL);
 		if (option == -1) {
 			break;
@@ -285,7 +292,7 @@ command_line_parse(command_line *line, const struct command *command, int argc, 
 		result = PARSE_WRONG;
 	}
 	if (result == PARSE_WRONG) {
-		fprintf(stderr, "Try 'imago %s --help'.\n", command->name);
+		tell("Try 'imago %s --help'.\n", command->name);
 	}
 	return result;
 }
@@ -304,26 +311,26 @@ static void
 print_option(const char *name, const char *argument, const char *help)
 {
 	int width =
-	    printf("  --%s%s%s", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
+	    print("  --%s%s%s", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
 	if (width + 2 > HELP_COLUMN) {
-		printf("\n");
+		print("\n");
 		width = 0;
 	}
-	printf("%*s", HELP_COLUMN - (width < 0 ? 0 : width), "");
+	print("%*s", HELP_COLUMN - (width < 0 ? 0 : width), "");
 	for (const char *at = help; *at != '\0'; at++) {
-		putchar(*at);
+		print("%c", *at);
 		if (*at == '\n') {
-			printf("%*s", HELP_COLUMN, "");
+			print("%*s", HELP_COLUMN, "");
 		}
 	}
-	printf("\n");
+	print("\n");
 }
 
 void
 print_command_help(const struct command *command)
 {
-	printf("Usage: imago %s [options] %s\n\n%s\n\nOptions:\n", command->name, command->arguments,
-	       command->description);
+	print("Usage: imago %s [options] %s\n\n%s\n\nOptions:\n", command->name, command->arguments,
+	      command->description);
 	for (size_t i = 0; i < command->num_options; i++) {
 		const option_spec *spec = &command->options[i];
 		if (spec->help != NULL) {
@@ -332,5 +339,5 @@ print_command_help(const struct command *command)
 	}
 	print_option("memory", "BYTES", "use at most so much memory for images (K, M, G, T)");
 	print_option("help", NULL, "print this");
-	printf("\nExamples:\n%s\n", command->examples);
+	print("\nExamples:\n%s\n", command->examples);
 }

@@ -12,6 +12,62 @@ enum {
 	ERROR_SIZE = 512,
 };
 
+/* The only state of the command outside its stack. */
+static struct {
+	FILE *results;
+	FILE *messages;
+} streams;
+
+void
+set_output(FILE *results, FILE *messages)
+{
+	streams.results = results;
+	streams.messages = messages;
+}
+
+static FILE *
+result_stream(void)
+{
+	return streams.results != NULL ? streams.results : stdout;
+}
+
+FILE *
+message_stream(void)
+{
+	return streams.messages != NULL ? streams.messages : stderr;
+}
+
+int
+print(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	const int length = vfprintf(result_stream(), format, arguments);
+	va_end(arguments);
+	return length;
+}
+
+void
+tell(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vfprintf(message_stream(), format, arguments);
+	va_end(arguments);
+}
+
+bool
+output_failed(void)
+{
+	return ferror(result_stream()) != 0;
+}
+
+void
+flush_output(void)
+{
+	fflush(result_stream());
+}
+
 static bool
 is_control(char c)
 {
@@ -41,10 +97,10 @@ complain(const char *format, ...)
 	vsnprintf(message, sizeof message, format, arguments);
 	va_end(arguments);
 	/* In order with what a terminal has been shown already. */
-	fflush(stdout);
-	fputs("imago: ", stderr);
-	print_without_controls(stderr, message);
-	putc('\n', stderr);
+	flush_output();
+	fputs("imago: ", message_stream());
+	print_without_controls(message_stream(), message);
+	putc('\n', message_stream());
 }
 
 /* What the library says of an error. Of a failed system call the system's own words are enough, and
@@ -119,7 +175,7 @@ escape_text(const uint8_t *text, size_t length, char *line, size_t size)
 void
 print_name(const char *name)
 {
-	print_without_controls(stdout, name);
+	print_without_controls(result_stream(), name);
 }
 
 void
@@ -127,7 +183,7 @@ print_json_line(json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text != NULL) {
-		puts(text);
+		print("%s\n", text);
 	} else {
 		complain("out of memory");
 	}
@@ -195,7 +251,7 @@ bool
 finish_output(void)
 {
 	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout)) {
+	if (fflush(result_stream()) == 0 && !output_failed()) {
 		return true;
 	}
 	complain("standard output: %s",

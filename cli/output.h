@@ -1,17 +1,37 @@
-/* output.h: what goes to the terminal: messages, text from files, the end of standard output. */
+/* output.h: what goes to the terminal: results, messages, text from files. */
 #ifndef IMAGO_CLI_OUTPUT_H
 #define IMAGO_CLI_OUTPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <json-c/json.h>
 
 #include "command.h"
 #include "imago/error.h"
 
-/* One line on standard error, beginning with "imago: ". Control characters, which can come from
+/* Where results and messages go from now on: standard output and standard error unless said
+ * otherwise. One pair for the program, because every part of a command prints. */
+void set_output(FILE *results, FILE *messages);
+
+/* The stream of messages. */
+FILE *message_stream(void);
+
+/* Results, as printf. */
+int print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* True when a result could not be written. */
+bool output_failed(void);
+
+/* Writes out what was printed so far, before somebody else prints. */
+void flush_output(void);
+
+/* Text beside the results that is no message: hints. As printf. */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* One line among the messages, beginning with "imago: ". Control characters, which can come from
  * file names, are escaped. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -36,7 +56,7 @@ json_object *json_name(const char *name);
  */
 json_object *json_word(uint64_t word);
 
-/* Flushes standard output; false, with a message, when anything of it was lost. */
+/* Flushes the results; false, with a message, when anything of it was lost. */
 bool finish_output(void);
 
 /* "s" unless count is 1. */

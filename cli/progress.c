@@ -19,7 +19,7 @@ static bool
 terminal_can_redraw(void)
 {
 	const char *terminal = getenv("TERM");
-	return isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0;
+	return isatty(fileno(message_stream())) && terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
 /* Back to the line's start, and the rest of it erased. */
@@ -27,8 +27,8 @@ static void
 erase(progress *step)
 {
 	if (step->drawn) {
-		fputs("\r\033[K", stderr);
-		fflush(stderr);
+		fputs("\r\033[K", message_stream());
+		fflush(message_stream());
 		step->drawn = false;
 	}
 }
@@ -39,7 +39,7 @@ draw(progress *step)
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	char bar[BAR_WIDTH + 1];
-	fprintf(stderr, "\r%s", step->step);
+	fprintf(message_stream(), "\r%s", step->step);
 	if (step->total > 0) {
 		double share = (double)step->done / (double)step->total;
 		share = share > 1 ? 1 : share;
@@ -47,11 +47,12 @@ draw(progress *step)
 		memset(bar, '.', BAR_WIDTH);
 		memset(bar, '#', filled);
 		bar[BAR_WIDTH] = '\0';
-		fprintf(stderr, " [%s] %3d %%\033[K", bar, (int)(share * 100));
+		fprintf(message_stream(), " [%s] %3d %%\033[K", bar, (int)(share * 100));
 	} else {
-		fprintf(stderr, " %" PRIdMAX " s\033[K", (intmax_t)(now.tv_sec - step->started.tv_sec));
+		fprintf(message_stream(), " %" PRIdMAX " s\033[K",
+		        (intmax_t)(now.tv_sec - step->started.tv_sec));
 	}
-	fflush(stderr);
+	fflush(message_stream());
 	step->drawn = true;
 }
 
@@ -163,7 +164,7 @@ void
 progress_resume(progress *step)
 {
 	if (step->running) {
-		fflush(stdout);
+		flush_output();
 		pthread_mutex_unlock(&step->mutex);
 	}
 }

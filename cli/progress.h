@@ -1,6 +1,6 @@
 /* progress.h: a line on a terminal about a step that takes its time.
  *
- * Nothing is shown unless standard error is a terminal, nor in a step's first second. A thread of
+ * Nothing is shown unless messages go to a terminal, nor in a step's first second. A thread of
  * its own draws the line, because most steps say nothing while they last; one that does
  * (progress_update) gets a bar.
  */

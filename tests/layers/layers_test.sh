@@ -51,6 +51,8 @@ refuses fuzz/fuzz_target.h '#include "../core/memory/heap.c"' 'another room'
 refuses core/memory/oop.c '#include "nowhere.h"' 'no such header'
 accepts core/memory/oop.c '#include "imago/error.h"'
 accepts formats/spur/spur_write.c '#include "imago/heap.h"'
+accepts fuzz/command.c '#include "../cli/imago_command.h"'
+refuses fuzz/command.c '#include "../cli/command.h"' 'another room'
 
 touch "$copy/core/include/imago/unplaced.h"
 printf '#include "imago/unplaced.h"\n' >>"$copy/core/base/error.c"
