@@ -20,8 +20,9 @@ customary_base(const imago_builder *builder)
 }
 
 imago_status
-imago_builder_create(imago_builder **out, const imago_builder_options *options,
-                     imago_allocator *allocator, imago_error *error)
+builder_create_with(imago_builder **out, const imago_builder_options *options,
+                    void (*make_kernel)(imago_builder *builder), imago_allocator *allocator,
+                    imago_error *error)
 {
 	*out = NULL;
 	const imago_format_number *format = imago_format_number_find(options->image_format);
@@ -44,7 +45,7 @@ imago_builder_create(imago_builder **out, const imago_builder_options *options,
 	builder->next_class_index = IMAGO_CLASS_PAGE_SIZE;
 	builder_add_segment(builder, options->base != 0 ? options->base : customary_base(builder),
 	                    IMAGO_SPACE_OLD);
-	builder_make_kernel(builder);
+	make_kernel(builder);
 	if (!builder_ok(builder)) {
 		imago_status status = builder->error.status;
 		if (error != NULL) {
@@ -55,6 +56,13 @@ imago_builder_create(imago_builder **out, const imago_builder_options *options,
 	}
 	*out = builder;
 	return IMAGO_OK;
+}
+
+imago_status
+imago_builder_create(imago_builder **out, const imago_builder_options *options,
+                     imago_allocator *allocator, imago_error *error)
+{
+	return builder_create_with(out, options, builder_make_kernel, allocator, error);
 }
 
 void

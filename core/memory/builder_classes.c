@@ -13,10 +13,9 @@ enum {
 	V3_MAX_NAMED = 0xFE,
 };
 
-/* The integer in slot 2 of a class. */
-static int64_t
-class_format(const imago_builder *builder, uint32_t num_named, uint8_t format,
-             uint32_t compact_index)
+int64_t
+builder_class_format(const imago_builder *builder, uint32_t num_named, uint8_t format,
+                     uint32_t compact_index)
 {
 	if (builder_is_spur(builder)) {
 		return (int64_t)format << 16 | num_named;
@@ -73,12 +72,12 @@ builder_raw_class(imago_builder *builder, uint32_t index, uint32_t num_named, ui
 		index = builder->next_class_index++;
 	}
 	imago_oop cls = new_behavior(builder, &shape, BUILDER_CLASS_SLOTS, index);
-	imago_builder_store(
-	    builder, metaclass, BUILDER_CLASS_FORMAT,
-	    builder_small(builder, class_format(builder, BUILDER_CLASS_SLOTS, IMAGO_FORMAT_FIXED, 0)));
+	imago_builder_store(builder, metaclass, BUILDER_CLASS_FORMAT,
+	                    builder_small(builder, builder_class_format(builder, BUILDER_CLASS_SLOTS,
+	                                                                IMAGO_FORMAT_FIXED, 0)));
 	imago_builder_store(
 	    builder, cls, BUILDER_CLASS_FORMAT,
-	    builder_small(builder, class_format(builder, num_named, format, compact_index)));
+	    builder_small(builder, builder_class_format(builder, num_named, format, compact_index)));
 	imago_builder_store(builder, metaclass, BUILDER_METACLASS_THIS_CLASS, cls);
 	return cls;
 }

@@ -32,20 +32,9 @@ enum {
 	MODELS_ALL = MODELS_SPUR | MODELS_V3,
 };
 
-typedef struct kernel_class {
-	const char *name;
-	imago_kernel_class id;
-	int superclass; /* imago_kernel_class or NONE */
-	uint32_t num_named;
-	uint32_t index;
-	uint8_t format;
-	uint8_t models;
-	uint8_t old_compact, compact;
-} kernel_class;
-
 enum { IMAGO_KERNEL_NONE = NONE };
 
-static const kernel_class kernel_classes[] = {
+static const builder_kernel_row kernel_classes[] = {
 #define KERNEL_CLASS(class_id, class_name, class_superclass, slots, class_format, class_models, \
                      class_index, old_compact_index, compact_index)                             \
 	{.name = (class_name),                                                                      \
@@ -131,10 +120,20 @@ model_of(const imago_builder *builder)
 	return builder->format->closures ? MODEL_V3_CLOSURES : MODEL_V3_OLD;
 }
 
-/* The objects that a Spur VM finds by walking: nil, false, true, the free lists, the hidden roots
- * with two class table pages. */
-static void
-make_first_objects(imago_builder *builder)
+const builder_kernel_row *
+builder_kernel_row_of(const imago_builder *builder, imago_kernel_class id)
+{
+	for (size_t i = 0; i < NUM_KERNEL_ROWS; i++) {
+		const builder_kernel_row *row = &kernel_classes[i];
+		if (row->id == id && (row->models & model_of(builder)) != 0) {
+			return row;
+		}
+	}
+	return NULL;
+}
+
+void
+builder_make_first_objects(imago_builder *builder)
 {
 	builder_shape unknown = {.cls = 0};
 	builder->nil = builder_lay_out(builder, 0, &unknown, IMAGO_FORMAT_EMPTY, 0);
@@ -175,7 +174,7 @@ make_compact_classes(imago_builder *builder)
 {
 	builder->compact_classes = new_array(builder, IMAGO_COMPACT_CLASSES);
 	for (size_t i = 0; i < NUM_KERNEL_ROWS; i++) {
-		const kernel_class *row = &kernel_classes[i];
+		const builder_kernel_row *row = &kernel_classes[i];
 		uint8_t index = builder->format->closures ? row->compact : row->old_compact;
 		if ((row->models & model_of(builder)) != 0 && index != 0) {
 			imago_builder_store(builder, builder->compact_classes, index - 1u,
@@ -189,7 +188,7 @@ make_classes(imago_builder *builder)
 {
 	uint8_t model = model_of(builder);
 	for (size_t i = 0; i < NUM_KERNEL_ROWS; i++) {
-		const kernel_class *row = &kernel_classes[i];
+		const builder_kernel_row *row = &kernel_classes[i];
 		if ((row->models & model) != 0) {
 			uint8_t compact = builder->format->closures ? row->compact : row->old_compact;
 			builder->classes[row->id] =
@@ -200,7 +199,7 @@ make_classes(imago_builder *builder)
 		make_compact_classes(builder);
 	}
 	for (size_t i = 0; i < NUM_KERNEL_ROWS; i++) {
-		const kernel_class *row = &kernel_classes[i];
+		const builder_kernel_row *row = &kernel_classes[i];
 		if ((row->models & model) != 0) {
 			imago_oop superclass =
 			    row->superclass == NONE ? builder->nil : builder->classes[row->superclass];
@@ -214,9 +213,8 @@ make_classes(imago_builder *builder)
 	builder_set_class(builder, builder->true_object, builder->classes[IMAGO_KERNEL_TRUE]);
 }
 
-/* The further table entries of the classes that VMs know under two indices. */
-static void
-enter_secondary_indices(imago_builder *builder)
+void
+builder_enter_secondary_indices(imago_builder *builder)
 {
 	builder_enter_class(builder, IMAGO_CLASS_HIDDEN_ARRAY, builder->classes[IMAGO_KERNEL_ARRAY]);
 	if (builder->layout.word_bytes == 4) {
@@ -361,6 +359,18 @@ new_primitive_errors(imago_builder *builder)
 	return table;
 }
 
+void
+builder_store_special_classes(imago_builder *builder, uint64_t num_specials)
+{
+	for (size_t i = 0; i < sizeof(special_classes) / sizeof(special_classes[0]); i++) {
+		imago_oop cls = builder->classes[special_classes[i].cls];
+		uint64_t index = (uint64_t)special_classes[i].index;
+		if (cls != 0 && index < num_specials) {
+			imago_builder_store(builder, builder->special_objects, index, cls);
+		}
+	}
+}
+
 static void
 fill_special_objects(imago_builder *builder, uint64_t num_specials)
 {
@@ -368,13 +378,7 @@ fill_special_objects(imago_builder *builder, uint64_t num_specials)
 	imago_builder_store(builder, specials, IMAGO_SPECIAL_NIL, builder->nil);
 	imago_builder_store(builder, specials, IMAGO_SPECIAL_FALSE, builder->false_object);
 	imago_builder_store(builder, specials, IMAGO_SPECIAL_TRUE, builder->true_object);
-	for (size_t i = 0; i < sizeof(special_classes) / sizeof(special_classes[0]); i++) {
-		imago_oop cls = builder->classes[special_classes[i].cls];
-		uint64_t index = (uint64_t)special_classes[i].index;
-		if (cls != 0 && index < num_specials) {
-			imago_builder_store(builder, specials, index, cls);
-		}
-	}
+	builder_store_special_classes(builder, num_specials);
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++) {
 		if ((selectors[i].models & model_of(builder)) != 0 &&
 		    (uint64_t)selectors[i].index < num_specials) {
@@ -407,11 +411,11 @@ fill_special_objects(imago_builder *builder, uint64_t num_specials)
 void
 builder_make_kernel(imago_builder *builder)
 {
-	make_first_objects(builder);
+	builder_make_first_objects(builder);
 	make_classes(builder);
 	uint64_t num_specials = NUM_SPECIALS_SPUR;
 	if (builder_is_spur(builder)) {
-		enter_secondary_indices(builder);
+		builder_enter_secondary_indices(builder);
 	} else {
 		num_specials = builder->format->closures ? NUM_SPECIALS_CLOSURES : NUM_SPECIALS_OLD;
 	}

@@ -65,6 +65,18 @@ typedef struct builder_shape {
 	uint8_t format; /* Spur numbering, without tail bits */
 } builder_shape;
 
+/* A row of kernel_classes.def. */
+typedef struct builder_kernel_row {
+	const char *name;
+	imago_kernel_class id;
+	int superclass; /* imago_kernel_class or -1 */
+	uint32_t num_named;
+	uint32_t index; /* Spur class index; 0: the next free one */
+	uint8_t format;
+	uint8_t models;
+	uint8_t old_compact, compact;
+} builder_kernel_row;
+
 /* Records the first failure. */
 void builder_fail(imago_builder *builder, imago_status status, const char *what, uint64_t found,
                   uint64_t limit);
@@ -148,6 +160,10 @@ imago_oop builder_raw_class(imago_builder *builder, uint32_t index, uint32_t num
                             uint8_t format, uint32_t compact_index);
 void builder_complete_class(imago_builder *builder, imago_oop cls, imago_oop superclass,
                             const char *name, uint64_t dictionary_capacity);
+
+/* The integer in slot 2 of a class. */
+int64_t builder_class_format(const imago_builder *builder, uint32_t num_named, uint8_t format,
+                             uint32_t compact_index);
 void builder_enter_class(imago_builder *builder, uint32_t index, imago_oop cls);
 
 /* A method dictionary for capacity selectors, a power of two, with its array of values. */
@@ -160,8 +176,29 @@ void builder_put_method(imago_builder *builder, imago_oop dictionary, imago_oop 
 /* builder_free.c */
 void builder_link_free_chunks(imago_builder *builder);
 
+/* builder.c */
+
+/* imago_builder_create with another kernel than builder_make_kernel. */
+imago_status builder_create_with(imago_builder **out, const imago_builder_options *options,
+                                 void (*make_kernel)(imago_builder *builder),
+                                 imago_allocator *allocator, imago_error *error);
+
 /* builder_kernel.c */
 void builder_make_kernel(imago_builder *builder);
+
+/* What the layout has for a class of the kernel, or NULL. */
+const builder_kernel_row *builder_kernel_row_of(const imago_builder *builder,
+                                                imago_kernel_class id);
+
+/* The objects that a Spur VM finds by walking: nil, false, true, the free lists, the hidden roots
+ * with two class table pages. V3: the first three. */
+void builder_make_first_objects(imago_builder *builder);
+
+/* The further table entries of the classes that VMs know under two indices. */
+void builder_enter_secondary_indices(imago_builder *builder);
+
+/* Special objects that are classes: those of the kernel that there are. */
+void builder_store_special_classes(imago_builder *builder, uint64_t num_specials);
 
 /* Slots of classes (formats/spur/spur.md, "Classes"). */
 enum {
