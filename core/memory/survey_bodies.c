@@ -13,14 +13,35 @@
 
 enum {
 	LONGEST_STEP = 63, /* words; see pointer_marks.c */
-	POINTER_FORMATS = 6,
 	LITERALS = 0x7FFF,
+	ALL_SLOTS = 255,
 	/* Smallest code object: a header and a slot. */
 	MAX_METHODS = IMAGO_MARK_WORDS / 2 + 1,
 	CALL_PRIMITIVE_V3_SET = 139,
 	CALL_PRIMITIVE_SISTA = 248,
 	CALL_PRIMITIVE_BYTES = 3,
 	SISTA_INLINED = 0x80,
+};
+
+/* What a format says about slots: min(slots, (literals in the method header & literals) + fixed)
+ * hold oops. A table, because a branch on the format is mispredicted at every other object. */
+typedef struct format_slots {
+	uint16_t fixed;
+	uint16_t literals;
+} format_slots;
+
+#define POINTERS           \
+	{                      \
+		.fixed = ALL_SLOTS \
+	}
+#define CODE                             \
+	{                                    \
+		.fixed = 1, .literals = LITERALS \
+	}
+static const format_slots slots_of_formats[32] = {
+    [0] = POINTERS, [1] = POINTERS, [2] = POINTERS, [3] = POINTERS, [4] = POINTERS,
+    [5] = POINTERS, [24] = CODE,    [25] = CODE,    [26] = CODE,    [27] = CODE,
+    [28] = CODE,    [29] = CODE,    [30] = CODE,    [31] = CODE,
 };
 
 typedef struct survey_block {
@@ -61,17 +82,15 @@ survey_objects(const imago_survey *survey, const uint8_t *bytes, uint32_t max_wo
 		if (IMAGO_UNLIKELY(strange)) {
 			break;
 		}
-		uint32_t is_method = format >= IMAGO_FORMAT_METHOD;
-		uint32_t literals = 1 + (first_slot >> (word_bytes == 8 ? 3 : 1) & LITERALS);
-		uint32_t oops = format < POINTER_FORMATS ? num_slots : 0;
-		oops = is_method ? literals : oops;
+		format_slots kind = slots_of_formats[format];
+		uint32_t oops = (first_slot >> (word_bytes == 8 ? 3 : 1) & kind.literals) + kind.fixed;
 		oops = oops < num_slots ? oops : num_slots;
 		uint32_t body_words = num_slots + (num_slots == 0);
 		if (word_bytes == 4) {
 			body_words = (body_words + 1) & ~UINT32_C(1);
 		}
 		block->methods[num_methods] = size;
-		num_methods += is_method;
+		num_methods += format >= IMAGO_FORMAT_METHOD;
 		uint32_t num_words = header_words + body_words;
 		if (IMAGO_LIKELY(num_words <= LONGEST_STEP)) {
 			imago_bit_row_append(&row, size, imago_ones(oops) << header_words, num_words);
@@ -156,6 +175,45 @@ leads_to_object(const imago_survey *survey, imago_oop oop)
 	return imago_bitmap_test(survey->objects, first_bit + ((oop - segment->start) >> 3));
 }
 
+/* The bits of the segment that most pointers lead to: where objects start. */
+typedef struct home_starts {
+	const uint64_t *words;
+	uint64_t first; /* bit of words[0] */
+} home_starts;
+
+static home_starts
+starts_at_home(const imago_survey *survey)
+{
+	uint64_t first_bit = survey->segment_bits[survey->home];
+	return (home_starts){survey->objects->words + first_bit / 64, first_bit % 64};
+}
+
+/* The bit of a unit, in bit 0; the others are of its neighbours. */
+IMAGO_ALWAYS_INLINE uint64_t
+start_at(const home_starts starts, uint32_t unit)
+{
+	uint64_t bit = starts.first + unit;
+	return starts.words[bit / 64] >> (bit & 63);
+}
+
+/* The bits are far apart, so they are asked for before anybody waits for one. */
+static void
+ask_for_starts(const home_starts starts, const imago_survey_targets *targets)
+{
+	const uint32_t *units = targets->units;
+	const uint32_t count = targets->count;
+	uint32_t i = 0;
+	for (; i + 4 <= count; i += 4) {
+		__builtin_prefetch(&starts.words[(starts.first + units[i]) / 64]);
+		__builtin_prefetch(&starts.words[(starts.first + units[i + 1]) / 64]);
+		__builtin_prefetch(&starts.words[(starts.first + units[i + 2]) / 64]);
+		__builtin_prefetch(&starts.words[(starts.first + units[i + 3]) / 64]);
+	}
+	for (; i < count; i++) {
+		__builtin_prefetch(&starts.words[(starts.first + units[i]) / 64]);
+	}
+}
+
 /* Step 2: notes where the slots lead; false when one is bad by itself or in another segment. */
 static bool
 find_targets(const imago_survey *survey, const uint8_t *bytes, survey_block *block)
@@ -181,26 +239,27 @@ find_targets(const imago_survey *survey, const uint8_t *bytes, survey_block *blo
 			}
 		}
 	}
-	const uint64_t *starts = survey->objects->words;
-	const uint64_t first_bit = survey->segment_bits[survey->home];
-	for (uint32_t i = 0; i < block->targets.count; i++) {
-		__builtin_prefetch(&starts[(first_bit + block->targets.units[i]) >> 6]);
-	}
+	ask_for_starts(starts_at_home(survey), &block->targets);
 	return true;
 }
 
 /* Step 4: true when an object starts at every target. */
 IMAGO_ALWAYS_INLINE bool
-are_targets_objects(const imago_survey *survey, const survey_block *block)
+are_targets_objects(const home_starts starts, const imago_survey_targets *targets)
 {
-	const uint64_t *starts = survey->objects->words;
-	const uint64_t first_bit = survey->segment_bits[survey->home];
+	const uint32_t *units = targets->units;
+	const uint32_t count = targets->count;
 	uint64_t all = 1;
-	for (uint32_t i = 0; i < block->targets.count; i++) {
-		uint64_t bit = first_bit + block->targets.units[i];
-		all &= starts[bit >> 6] >> (bit & 63);
+	uint32_t i = 0;
+	for (; i + 4 <= count; i += 4) {
+		uint64_t first = start_at(starts, units[i]) & start_at(starts, units[i + 1]);
+		uint64_t second = start_at(starts, units[i + 2]) & start_at(starts, units[i + 3]);
+		all &= first & second;
 	}
-	return all != 0;
+	for (; i < count; i++) {
+		all &= start_at(starts, units[i]);
+	}
+	return (all & 1) != 0;
 }
 
 IMAGO_ALWAYS_INLINE bool
@@ -217,7 +276,7 @@ is_block_fine(const imago_survey *survey, const uint8_t *bytes, survey_block *bl
 			return false;
 		}
 	}
-	return are_targets_objects(survey, block);
+	return are_targets_objects(starts_at_home(survey), &block->targets);
 }
 
 IMAGO_ALWAYS_INLINE void
