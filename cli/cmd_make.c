@@ -1,10 +1,13 @@
-/* cmd_make.c: synthetic images. */
+/* cmd_make.c: synthetic images, and images from bytes. */
+#include <string.h>
 
 #include "command.h"
 #include "files.h"
+#include "imago/generate.h"
 #include "imago/synthetic.h"
 #include "output.h"
 #include "progress.h"
+#include "raw_file.h"
 
 enum {
 	OPTION_LAYOUT,
@@ -15,6 +18,7 @@ enum {
 	OPTION_SEED,
 	OPTION_COMPOSED,
 	OPTION_PERM_OBJECTS,
+	OPTION_FROM,
 	DEFAULT_OBJECTS = 10000,
 };
 
@@ -36,6 +40,9 @@ static const option_spec make_options[] = {
     [OPTION_PERM_OBJECTS] = {"perm-objects", "N",
                              "put N objects into permanent space (with --composed)", OPTION_SIZE, 0,
                              0},
+    [OPTION_FROM] = {"from", "BYTES|@FILE",
+                     "make the image that these bytes describe, or those of a file;\nany bytes do",
+                     OPTION_TEXT, 0, 0},
 };
 
 /* By the words of --layout. */
@@ -64,6 +71,11 @@ contradiction(const option_value *values, imago_format_id format)
 	if (values[OPTION_GAP].given && !values[OPTION_SEGMENTS].given) {
 		return "--gap needs --segments";
 	}
+	if (values[OPTION_FROM].given && (values[OPTION_OBJECTS].given || values[OPTION_BYTES].given ||
+	                                  values[OPTION_SEGMENTS].given || values[OPTION_SEED].given ||
+	                                  values[OPTION_PERM_OBJECTS].given)) {
+		return "--from leaves all but --layout and --composed to the bytes";
+	}
 	if (format == IMAGO_FORMAT_V3 &&
 	    (values[OPTION_COMPOSED].given || values[OPTION_SEGMENTS].number > 1)) {
 		return "v3 images have one segment and no composed form";
@@ -72,16 +84,9 @@ contradiction(const option_value *values, imago_format_id format)
 }
 
 static exit_status
-run_make(const command_line *line)
+make_synthetic(imago_heap **heap, const command_line *line, size_t layout)
 {
 	const option_value *values = line->values;
-	size_t layout =
-	    values[OPTION_LAYOUT].given ? (size_t)values[OPTION_LAYOUT].number : (size_t)LAYOUT_SPUR64;
-	const char *problem = contradiction(values, layouts[layout].format);
-	if (problem != NULL) {
-		complain("make: %s", problem);
-		return EXIT_TROUBLE;
-	}
 	imago_synthetic_options options = {
 	    .image_format = layouts[layout].image_format,
 	    .byte_order = layouts[layout].byte_order,
@@ -95,16 +100,56 @@ run_make(const command_line *line)
 	if (options.num_objects == 0 && options.num_bytes == 0) {
 		options.num_objects = DEFAULT_OBJECTS;
 	}
-	imago_heap *heap = NULL;
 	imago_error error = {0};
 	progress step;
 	progress_begin(&step, "making", line->names[0]);
-	imago_status status = imago_synthetic_make(&heap, &options, line->allocator, &error);
+	imago_status status = imago_synthetic_make(heap, &options, line->allocator, &error);
 	progress_end(&step);
-	exit_status result;
-	if (status != IMAGO_OK) {
+	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(line->names[0], &error);
+}
+
+/* The image of the bytes typed, or of a file's. */
+static exit_status
+make_from_bytes(imago_heap **heap, const command_line *line, size_t layout)
+{
+	const option_value *values = line->values;
+	const imago_generate_options options = {.image_format = layouts[layout].image_format,
+	                                        .byte_order = layouts[layout].byte_order,
+	                                        .composed = values[OPTION_COMPOSED].given};
+	const char *text = values[OPTION_FROM].text;
+	const uint8_t *bytes = (const uint8_t *)text;
+	uint64_t size = strlen(text);
+	raw_file file = {.allocator = line->allocator};
+	exit_status result = EXIT_DONE;
+	if (text[0] == '@') {
+		result = raw_file_read(&file, text + 1, 1, line->allocator);
+		bytes = file.bytes;
+		size = file.size;
+	}
+	imago_error error = {0};
+	if (result == EXIT_DONE &&
+	    imago_generate(heap, bytes, size, &options, line->allocator, &error) != IMAGO_OK) {
 		result = complain_of_error(line->names[0], &error);
-	} else {
+	}
+	raw_file_release(&file);
+	return result;
+}
+
+static exit_status
+run_make(const command_line *line)
+{
+	const option_value *values = line->values;
+	size_t layout =
+	    values[OPTION_LAYOUT].given ? (size_t)values[OPTION_LAYOUT].number : (size_t)LAYOUT_SPUR64;
+	const char *problem = contradiction(values, layouts[layout].format);
+	if (problem != NULL) {
+		complain("make: %s", problem);
+		return EXIT_TROUBLE;
+	}
+	imago_heap *heap = NULL;
+	exit_status result = values[OPTION_FROM].given ? make_from_bytes(&heap, line, layout)
+	                                               : make_synthetic(&heap, line, layout);
+	if (result == EXIT_DONE) {
 		result = save_image(
 		    heap, values[OPTION_COMPOSED].given ? IMAGO_FORMAT_COMPOSED : layouts[layout].format,
 		    line->names[0], line->allocator);
@@ -121,9 +166,12 @@ const struct command make_command = {
         "Makes a valid image whose objects' sizes, formats and pointer distances follow the mix\n"
         "of real images. The same options give the same bytes, on every machine. It does not run:\n"
         "it is for tests and benchmarks. With --composed, OUT is a folder, or one file when it\n"
-        "ends in \".bundle\".",
+        "ends in \".bundle\".\n\n"
+        "With --from, any bytes are an image without errors: eight for the whole, then eight for\n"
+        "each object (core/memory/README.md, \"Images from bytes\").",
     .examples = "  imago make small.image --layout v3be --objects 500\n"
                 "  imago make big.image --bytes 1G --seed 7\n"
+                "  imago make odd.image --layout v3 --from 'whatever you like'\n"
                 "  imago make folder.image --composed --segments 3 --gap 64K --perm-objects 100",
     .options = make_options,
     .num_options = sizeof make_options / sizeof make_options[0],
