@@ -1,88 +1,86 @@
 /* file.c: whole files into memory. */
 #include "imago/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+imago_path_kind
+imago_path_kind_in(const imago_file_system *files, const char *path)
+{
+	imago_file_facts facts;
+	int result = imago_files_describe_name(files, IMAGO_WORKING_FOLDER, path, true, &facts);
+	return result == 0 ? facts.kind : IMAGO_PATH_MISSING;
+}
 
 imago_path_kind
 imago_path_kind_of(const char *path)
 {
-	struct stat facts;
-	if (stat(path, &facts) != 0) {
-		return IMAGO_PATH_MISSING;
-	}
-	if (S_ISREG(facts.st_mode)) {
-		return IMAGO_PATH_FILE;
-	}
-	return S_ISDIR(facts.st_mode) ? IMAGO_PATH_FOLDER : IMAGO_PATH_OTHER;
+	return imago_path_kind_in(imago_os_files(), path);
 }
 
-/* Reads exactly size bytes; a file that ends before, or goes on behind, changed while it was read.
- */
-static imago_status
-read_exactly(int descriptor, uint8_t *bytes, uint64_t size, imago_error *error)
+/* A file that ends before, or goes on behind, changed while it was read. */
+imago_status
+imago_file_read_exactly(const imago_file_system *files, int descriptor, uint8_t *bytes,
+                        uint64_t size, imago_error *error)
 {
 	uint64_t position = 0;
-	while (position < size) {
+	for (;;) { /* one read more than the bytes: it must find the end */
+		uint8_t extra;
 		uint64_t left = size - position;
-		ssize_t length =
-		    read(descriptor, bytes + position, left > INT32_MAX ? INT32_MAX : (size_t)left);
-		if (length < 0 && errno == EINTR) {
-			continue;
+		int64_t taken = left > 0 ? imago_files_read(files, descriptor, bytes + position, left)
+		                         : imago_files_read(files, descriptor, &extra, 1);
+		if (taken < 0) {
+			return imago_fail_os(error, "read", (int)-taken);
 		}
-		if (length < 0) {
-			return imago_fail_os(error, "read", errno);
+		if (left == 0) {
+			return taken == 0 ? IMAGO_OK : imago_fail_os(error, "file grew while it was read", 0);
 		}
-		if (length == 0) {
+		if (taken == 0) {
 			return imago_fail_os(error, "file shrank while it was read", 0);
 		}
-		position += (uint64_t)length;
+		position += (uint64_t)taken;
 	}
-	uint8_t extra;
-	if (read(descriptor, &extra, 1) > 0) {
-		return imago_fail_os(error, "file grew while it was read", 0);
-	}
-	return IMAGO_OK;
 }
 
 static imago_status
-read_descriptor(int descriptor, imago_allocator *allocator, uint8_t **bytes, uint64_t *size,
-                imago_error *error)
+read_descriptor(const imago_file_system *files, int descriptor, imago_allocator *allocator,
+                uint8_t **bytes, uint64_t *size, imago_error *error)
 {
-	struct stat facts;
-	if (fstat(descriptor, &facts) != 0) {
-		return imago_fail_os(error, "fstat", errno);
+	imago_file_facts facts;
+	int result = imago_files_describe(files, descriptor, &facts);
+	if (result < 0) {
+		return imago_fail_os(error, "fstat", -result);
 	}
-	if (!S_ISREG(facts.st_mode)) {
+	if (facts.kind != IMAGO_PATH_FILE) {
 		return imago_fail(error, IMAGO_EUSAGE, "not a regular file", IMAGO_NO_OFFSET, 0, 0);
 	}
-	uint64_t file_size = (uint64_t)facts.st_size;
-	uint8_t *block = imago_allocate(allocator, file_size, "file", error);
+	uint8_t *block = imago_allocate(allocator, facts.size, "file", error);
 	if (block == NULL) {
 		return IMAGO_ENOMEM;
 	}
-	imago_status status = read_exactly(descriptor, block, file_size, error);
+	imago_status status = imago_file_read_exactly(files, descriptor, block, facts.size, error);
 	if (status != IMAGO_OK) {
-		imago_release(allocator, block, file_size);
+		imago_release(allocator, block, facts.size);
 		return status;
 	}
 	*bytes = block;
-	*size = file_size;
+	*size = facts.size;
 	return IMAGO_OK;
+}
+
+imago_status
+imago_file_read_in(const imago_file_system *files, const char *path, imago_allocator *allocator,
+                   uint8_t **bytes, uint64_t *size, imago_error *error)
+{
+	int descriptor = imago_files_open(files, IMAGO_WORKING_FOLDER, path, IMAGO_OPEN_FILE);
+	if (descriptor < 0) {
+		return imago_fail_os(error, "open", -descriptor);
+	}
+	imago_status status = read_descriptor(files, descriptor, allocator, bytes, size, error);
+	(void)imago_files_close(files, descriptor); /* nothing was written */
+	return status;
 }
 
 imago_status
 imago_file_read(const char *path, imago_allocator *allocator, uint8_t **bytes, uint64_t *size,
                 imago_error *error)
 {
-	/* Non-blocking: opening a FIFO must not wait for a writer. */
-	int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (descriptor < 0) {
-		return imago_fail_os(error, "open", errno);
-	}
-	imago_status status = read_descriptor(descriptor, allocator, bytes, size, error);
-	close(descriptor);
-	return status;
+	return imago_file_read_in(imago_os_files(), path, allocator, bytes, size, error);
 }

@@ -35,10 +35,11 @@ imago_image_read(imago_image *image, const uint8_t *bytes, uint64_t size,
 }
 
 static imago_status
-open_folder(imago_image *image, const char *path, imago_error *error)
+open_folder(imago_image *image, const imago_file_system *files, const char *path,
+            imago_error *error)
 {
 	image->format = IMAGO_FORMAT_COMPOSED;
-	imago_status status = imago_folder_read(&image->folder, path, error);
+	imago_status status = imago_folder_read_in(&image->folder, files, path, error);
 	for (size_t i = 0; i < image->folder.num_files; i++) {
 		image->size += image->folder.files[i].size; /* each fits memory, and so does their sum */
 	}
@@ -49,10 +50,11 @@ open_folder(imago_image *image, const char *path, imago_error *error)
 }
 
 static imago_status
-open_file(imago_image *image, const char *path, imago_error *error)
+open_file(imago_image *image, const imago_file_system *files, const char *path, imago_error *error)
 {
 	uint64_t size;
-	imago_status status = imago_file_read(path, image->allocator, &image->bytes, &size, error);
+	imago_status status =
+	    imago_file_read_in(files, path, image->allocator, &image->bytes, &size, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}
@@ -61,12 +63,24 @@ open_file(imago_image *image, const char *path, imago_error *error)
 }
 
 imago_status
+imago_image_open_in(imago_image *image, const imago_file_system *files, const char *path,
+                    imago_allocator *allocator, imago_error *error)
+{
+	imago_file_facts facts;
+	start(image, allocator, error);
+	int result = imago_files_describe_name(files, IMAGO_WORKING_FOLDER, path, true, &facts);
+	if (result < 0) {
+		return imago_fail_os(error, "open", -result);
+	}
+	return facts.kind == IMAGO_PATH_FOLDER ? open_folder(image, files, path, error)
+	                                       : open_file(image, files, path, error);
+}
+
+imago_status
 imago_image_open(imago_image *image, const char *path, imago_allocator *allocator,
                  imago_error *error)
 {
-	start(image, allocator, error);
-	return imago_path_kind_of(path) == IMAGO_PATH_FOLDER ? open_folder(image, path, error)
-	                                                     : open_file(image, path, error);
+	return imago_image_open_in(image, imago_os_files(), path, allocator, error);
 }
 
 void
@@ -119,22 +133,22 @@ imago_image_write(const imago_heap *heap, imago_format_id format, imago_writer *
 }
 
 static imago_status
-save_as_folder(const imago_heap *heap, const char *path, imago_allocator *allocator,
-               imago_error *error)
+save_as_folder(const imago_heap *heap, const imago_file_system *files, const char *path,
+               imago_allocator *allocator, imago_error *error)
 {
 	imago_folder folder;
 	imago_folder_init(&folder, allocator);
 	imago_status status = imago_composed_write(heap, &folder, error);
 	if (status == IMAGO_OK) {
-		status = imago_save_folder(path, &folder, error);
+		status = imago_save_folder_in(files, path, &folder, error);
 	}
 	imago_folder_release(&folder);
 	return status;
 }
 
 static imago_status
-save_as_file(const imago_heap *heap, imago_format_id format, const char *path,
-             imago_allocator *allocator, imago_error *error)
+save_as_file(const imago_heap *heap, imago_format_id format, const imago_file_system *files,
+             const char *path, imago_allocator *allocator, imago_error *error)
 {
 	imago_writer writer;
 	imago_writer_init(&writer, allocator, heap->layout, error);
@@ -144,17 +158,25 @@ save_as_file(const imago_heap *heap, imago_format_id format, const char *path,
 		status = imago_image_write(heap, format, &writer, error);
 	}
 	if (status == IMAGO_OK) {
-		status = imago_save_file(path, writer.bytes, writer.size, error);
+		status = imago_save_file_in(files, path, writer.bytes, writer.size, error);
 	}
 	imago_writer_release(&writer);
 	return status;
 }
 
 imago_status
+imago_image_save_in(const imago_heap *heap, imago_format_id format, const imago_file_system *files,
+                    const char *path, imago_allocator *allocator, imago_error *error)
+{
+	imago_error_set_part(error, "");
+	return format == IMAGO_FORMAT_COMPOSED
+	           ? save_as_folder(heap, files, path, allocator, error)
+	           : save_as_file(heap, format, files, path, allocator, error);
+}
+
+imago_status
 imago_image_save(const imago_heap *heap, imago_format_id format, const char *path,
                  imago_allocator *allocator, imago_error *error)
 {
-	imago_error_set_part(error, "");
-	return format == IMAGO_FORMAT_COMPOSED ? save_as_folder(heap, path, allocator, error)
-	                                       : save_as_file(heap, format, path, allocator, error);
+	return imago_image_save_in(heap, format, imago_os_files(), path, allocator, error);
 }

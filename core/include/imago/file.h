@@ -1,4 +1,4 @@
-/* file.h: whole files in and out. All operating-system code of the ground floor. */
+/* file.h: whole files into memory. */
 #ifndef IMAGO_FILE_H
 #define IMAGO_FILE_H
 
@@ -7,16 +7,11 @@
 #include "imago/allocator.h"
 #include "imago/compiler.h"
 #include "imago/error.h"
+#include "imago/file_system.h"
 
-/* What a path names. */
-typedef enum imago_path_kind {
-	IMAGO_PATH_MISSING,
-	IMAGO_PATH_FILE, /* a regular file, possibly through a symbolic link */
-	IMAGO_PATH_FOLDER,
-	IMAGO_PATH_OTHER, /* a device, FIFO, socket */
-} imago_path_kind;
-
+/* What a path names, symbolic links being followed. */
 IMAGO_API imago_path_kind imago_path_kind_of(const char *path);
+IMAGO_API imago_path_kind imago_path_kind_in(const imago_file_system *files, const char *path);
 
 /* Reads a whole regular file into a new block of *size bytes (release with imago_release). A file
  * that grows or shrinks meanwhile is IMAGO_EIO; anything but a regular file IMAGO_EUSAGE; one
@@ -24,5 +19,14 @@ IMAGO_API imago_path_kind imago_path_kind_of(const char *path);
 IMAGO_API imago_status imago_file_read(const char *path, imago_allocator *allocator,
                                        uint8_t **bytes, uint64_t *size,
                                        imago_error *error) IMAGO_NODISCARD;
+IMAGO_API imago_status imago_file_read_in(const imago_file_system *files, const char *path,
+                                          imago_allocator *allocator, uint8_t **bytes,
+                                          uint64_t *size, imago_error *error) IMAGO_NODISCARD;
+
+/* Reads the size bytes of an open file, calls that a signal interrupts being repeated; IMAGO_EIO
+ * when the file ends before or goes on behind. For readers of whole files. */
+IMAGO_API imago_status imago_file_read_exactly(const imago_file_system *files, int descriptor,
+                                               uint8_t *bytes, uint64_t size,
+                                               imago_error *error) IMAGO_NODISCARD;
 
 #endif

@@ -18,6 +18,7 @@
 #include "imago/allocator.h"
 #include "imago/compiler.h"
 #include "imago/error.h"
+#include "imago/file_system.h"
 #include "imago/writer.h"
 
 typedef struct imago_folder_file {
@@ -57,6 +58,8 @@ IMAGO_API imago_status imago_folder_add(imago_folder *folder, const char *name,
  * or too many names), IMAGO_EIO, IMAGO_ENOMEM. error->part names the file. */
 IMAGO_API imago_status imago_folder_read(imago_folder *folder, const char *path,
                                          imago_error *error) IMAGO_NODISCARD;
+IMAGO_API imago_status imago_folder_read_in(imago_folder *folder, const imago_file_system *files,
+                                            const char *path, imago_error *error) IMAGO_NODISCARD;
 
 /* True for bytes that begin like a bundle. */
 IMAGO_API bool imago_folder_is_bundle(const uint8_t *bytes, uint64_t size);

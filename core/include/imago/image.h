@@ -13,6 +13,7 @@
 #include "imago/check.h"
 #include "imago/compiler.h"
 #include "imago/error.h"
+#include "imago/file_system.h"
 #include "imago/folder.h"
 #include "imago/heap.h"
 #include "imago/writer.h"
@@ -46,6 +47,9 @@ IMAGO_API imago_status imago_image_read(imago_image *image, const uint8_t *bytes
 IMAGO_API imago_status imago_image_open(imago_image *image, const char *path,
                                         imago_allocator *allocator,
                                         imago_error *error) IMAGO_NODISCARD;
+IMAGO_API imago_status imago_image_open_in(imago_image *image, const imago_file_system *files,
+                                           const char *path, imago_allocator *allocator,
+                                           imago_error *error) IMAGO_NODISCARD;
 IMAGO_API void imago_image_close(imago_image *image);
 
 /* Runs the core rules and those of the format. */
@@ -68,5 +72,9 @@ IMAGO_API imago_status imago_image_write(const imago_heap *heap, imago_format_id
 IMAGO_API imago_status imago_image_save(const imago_heap *heap, imago_format_id format,
                                         const char *path, imago_allocator *allocator,
                                         imago_error *error) IMAGO_NODISCARD;
+IMAGO_API imago_status imago_image_save_in(const imago_heap *heap, imago_format_id format,
+                                           const imago_file_system *files, const char *path,
+                                           imago_allocator *allocator,
+                                           imago_error *error) IMAGO_NODISCARD;
 
 #endif
