@@ -226,19 +226,9 @@ check_closure(check_context *context, const imago_object *object, bool full)
 void
 check_active_object(check_context *context, const imago_object *object, check_role role)
 {
-	switch (role) {
-	case ROLE_CONTEXT:
-	case ROLE_BLOCK_CONTEXT:
+	if (is_context_role(role)) {
 		check_any_context(context, object, role);
-		break;
-	case ROLE_CLOSURE:
-		check_closure(context, object, false);
-		break;
-	case ROLE_FULL_CLOSURE:
-		check_closure(context, object, true);
-		break;
-	case ROLE_NONE:
-	case ROLE_FLOAT:
-		break;
+	} else {
+		check_closure(context, object, role == ROLE_FULL_CLOSURE);
 	}
 }

@@ -171,20 +171,23 @@ check_visit(check_facts *facts, imago_oop oop)
 }
 
 /* The object of a circle that lies lowest, so that a circle is reported the same wherever it was
- * entered. */
+ * entered. In a circle there is always a next one. */
 static imago_object
 lowest_of_circle(const check_facts *facts, const imago_object *start, check_next_fn *next)
 {
 	imago_object lowest = *start;
 	imago_object current = *start;
 	imago_object following;
-	while (next(facts, &current, &following) && following.oop != start->oop) {
+	for (;;) {
+		(void)next(facts, &current, &following);
+		if (following.oop == start->oop) {
+			return lowest;
+		}
 		current = following;
 		if (current.oop < lowest.oop) {
 			lowest = current;
 		}
 	}
-	return lowest;
 }
 
 bool
@@ -205,7 +208,8 @@ check_follow_chain(check_context *context, const imago_object *start, check_next
 		}
 		current = following;
 	}
-	/* The chain ran into an object that was visited: in this walk (a circle) or in an earlier. */
+	/* The chain ran into an object that was visited: in this walk (a circle) or in an earlier one.
+	 * It is gone over once more, as far as it went. */
 	imago_oop met = current.oop;
 	current = *start;
 	for (uint64_t i = 0; i < length; i++) {
@@ -213,9 +217,7 @@ check_follow_chain(check_context *context, const imago_object *start, check_next
 			*lowest = lowest_of_circle(facts, &current, next);
 			return true;
 		}
-		if (!next(facts, &current, &following)) {
-			return false;
-		}
+		(void)next(facts, &current, &following);
 		current = following;
 	}
 	return false;

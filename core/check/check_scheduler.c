@@ -48,12 +48,12 @@ check_suspended_context(check_context *context, const imago_object *process)
 	}
 }
 
+/* An object with the slots of a process must have a priority. */
 static bool
 is_process(const check_facts *facts, const imago_object *object)
 {
 	int64_t priority;
-	return object->num_slots >= NUM_PROCESS_SLOTS && check_is_pointers(object) &&
-	       check_is_integer(facts, check_slot_at(facts, object, PROCESS_PRIORITY), &priority);
+	return check_is_integer(facts, check_slot_at(facts, object, PROCESS_PRIORITY), &priority);
 }
 
 /* One run queue. steps is what is left of the number of objects: no process waits twice. */

@@ -179,10 +179,9 @@ check_shape
 check_shape_of(const check_facts *facts, const imago_object *object)
 {
 	if (object->class_oop != 0) {
-		const check_class_set *set = &facts->class_words;
-		const check_shape *shape =
-		    set->capacity > 0 ? find_class_word(set, object->class_oop) : NULL;
-		if (shape != NULL && shape->cls != 0) {
+		/* Not empty: the object itself was met in pass 1. */
+		const check_shape *shape = find_class_word(&facts->class_words, object->class_oop);
+		if (shape->cls != 0) {
 			return *shape;
 		}
 		return check_shape_of_class(facts, object->class_oop);

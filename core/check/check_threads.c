@@ -17,7 +17,8 @@ enum {
 	BYTES_PER_SUSPECT = 512, /* less in small segments */
 	BITMAP_WORD_BYTES = 512, /* of the heap: what one word of a bitmap stands for */
 	RUN_IN_BYTES = 1 << 14,  /* from the guessed start to the cut, at least */
-	GUESS_WORDS = 1 << 16,   /* looked at for a pointer nearby */
+	GUESS_WORDS =
+	    LEAST_BYTES / 2 / 8, /* looked at for a pointer nearby; half a segment has as many */
 	GUESS_REACH = 1 << 20,   /* what counts as nearby */
 	GUESS_OBJECTS = 64,      /* that must follow a guessed start */
 };
@@ -132,8 +133,7 @@ guess_start(const check_run *run, uint64_t middle, uint64_t *position)
 	const uint8_t *words = segment->bytes + middle;
 	uint8_t word_bytes = heap->layout.word_bytes;
 	imago_addr least = segment->start + middle;
-	for (uint32_t i = 0;
-	     i < GUESS_WORDS && (uint64_t)(i + 1) * word_bytes <= segment->size - middle; i++) {
+	for (uint32_t i = 0; i < GUESS_WORDS; i++) {
 		imago_oop oop = imago_load_word(words + (uint64_t)i * word_bytes, heap->layout);
 		imago_addr chunk;
 		if (oop >= least && oop - least < GUESS_REACH && oop % 8 == 0 &&
@@ -207,7 +207,7 @@ take_over(check_run *run, const check_half *half)
 	check_run_suspects(run->context, run->pass, run->segment, &half->suspects);
 }
 
-/* Pass 1: clears what the second thread marked. */
+/* Pass 1: clears what the second thread marked. In pass 2 the walks always meet. */
 static void
 undo(const check_run *run, const check_half *half, uint64_t cut)
 {
@@ -220,11 +220,9 @@ undo(const check_run *run, const check_half *half, uint64_t cut)
 	if (end_word > num_words) {
 		end_word = num_words;
 	}
-	if (run->pass == PASS_HEADERS && first_word < end_word) {
-		uint64_t size = (end_word - first_word) * sizeof *facts->objects.words;
-		memset(facts->objects.words + first_word, 0, (size_t)size);
-		memset(facts->others.words + first_word, 0, (size_t)size);
-	}
+	uint64_t size = (end_word - first_word) * sizeof *facts->objects.words;
+	memset(facts->objects.words + first_word, 0, (size_t)size);
+	memset(facts->others.words + first_word, 0, (size_t)size);
 }
 
 /* True when a walk from the run's position arrives at the half's first chunk. */
