@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../base/planted.h"
 #include "check_pass.h"
 
 static const imago_rule core_rules[IMAGO_NUM_CORE_RULES] = {
@@ -82,6 +83,9 @@ imago_check_sink_add(imago_check_sink *sink, const imago_finding *finding)
 	}
 	uint64_t total = summary->num_errors + summary->num_warnings + summary->num_infos;
 	uint64_t cap = sink->options != NULL ? sink->options->max_findings : 0;
+	if (IMAGO_BUG(cap_ends_count, cap != 0 && total > cap)) {
+		sink->stopped = true;
+	}
 	if (sink->report != NULL && (cap == 0 || total <= cap) &&
 	    !sink->report(finding, sink->payload)) {
 		sink->stopped = true;

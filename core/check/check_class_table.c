@@ -2,6 +2,7 @@
  */
 #include <stdlib.h>
 
+#include "../base/planted.h"
 #include "check_private.h"
 
 enum { LEAST_PAGES = 2, NUM_OBJ_STACKS = 3, NUM_REMEMBERED_SETS = 3, LEAST_HIDDEN = 64 };
@@ -53,8 +54,8 @@ check_is_known_hidden(const check_facts *facts, imago_addr oop)
 	return bsearch(&oop, facts->hidden, facts->num_hidden, sizeof oop, compare_addresses) != NULL;
 }
 
-static bool
 /* Of a hidden object. */
+static bool
 is_hidden_words(const imago_object *object)
 {
 	return (object->class_index == IMAGO_CLASS_HIDDEN_BITS32 ||
@@ -97,7 +98,7 @@ check_stack_pages(check_context *context, imago_object page, uint64_t root)
 			if (!find_stack_page(facts, oop, &other)) {
 				check_report_slot(context, IMAGO_RULE_HIDDEN_ROOTS_OBJ_STACK_CONTENTS, &page, link,
 				                  IMAGO_NOTHING_EXPECTED);
-			} else if (!is_noted(facts, oop)) {
+			} else if (!is_noted(facts, oop) || IMAGO_BUG(obj_stack_circle, oop == page.oop)) {
 				next = other;
 				if (link == STACK_FREE_PAGE) {
 					note_hidden(context, oop);

@@ -1,5 +1,6 @@
 /* check_index.c: which addresses are what: one bit per unit for what may be pointed at, and one for
  * everything else that starts there. */
+#include "../base/planted.h"
 #include "check_private.h"
 
 imago_status
@@ -180,7 +181,8 @@ lowest_of_circle(const check_facts *facts, const imago_object *start, check_next
 	imago_object following;
 	for (;;) {
 		(void)next(facts, &current, &following);
-		if (following.oop == start->oop) {
+		bool closed = following.oop == start->oop;
+		if (!IMAGO_BUG(chain_circle, closed && lowest.oop != start->oop) && closed) {
 			return lowest;
 		}
 		current = following;

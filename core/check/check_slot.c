@@ -1,4 +1,5 @@
 /* check_slot.c: where a slot leads: pass 2. */
+#include "../base/planted.h"
 #include "check_private.h"
 
 /* The rule that a bad target breaks, or IMAGO_NUM_CORE_RULES for a good one. */
@@ -86,7 +87,8 @@ check_forwarder(check_context *context, const imago_object *object)
 		}
 		return;
 	}
-	for (unsigned i = 0; i < CHECK_MAX_FORWARDS; i++) {
+	for (unsigned i = 0;
+	     IMAGO_BUG(forwarder_circle, i >= CHECK_MAX_FORWARDS) || i < CHECK_MAX_FORWARDS; i++) {
 		if (next.num_slots == 0) {
 			break;
 		}

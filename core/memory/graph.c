@@ -1,6 +1,7 @@
 /* graph.c: what objects mean, apart from where and how they are stored. */
 #include "graph.h"
 
+#include "../base/planted.h"
 #include "imago/known_objects.h"
 #include "imago/method.h"
 #include "imago/walk.h"
@@ -234,7 +235,11 @@ imago_graph_resolve(const imago_graph *graph, imago_oop word, imago_addr place,
 		if (status != IMAGO_OK) {
 			return status;
 		}
-		if (object.kind != IMAGO_OBJECT_FORWARDER) {
+		bool leads_on = object.kind == IMAGO_OBJECT_FORWARDER;
+		if (IMAGO_BUG(forwarder_hop_lost, leads_on && hop >= 2)) {
+			return IMAGO_OK;
+		}
+		if (!leads_on) {
 			imago_graph_number(graph, &object, out);
 			out->ordinal = ordinal;
 			return IMAGO_OK;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 #include "imago/walk.h"
 
@@ -150,7 +151,17 @@ imago_heap_segment_of(const imago_heap *heap, imago_addr addr)
 		return NULL;
 	}
 	const imago_segment *segment = &heap->segments[low - 1];
-	return addr - segment->start < segment->size ? segment : NULL;
+	uint64_t position = addr - segment->start;
+	bool inside = position < segment->size;
+	if (IMAGO_BUG(address_signed, inside && heap->layout.word_bytes == 4 &&
+	                                  segment->start >> 31 == 0 && addr >> 31 == 1)) {
+		return NULL;
+	}
+	if (IMAGO_BUG(pointer_into_bridge,
+	              !inside && position - segment->size < segment->bridge_size)) {
+		return segment;
+	}
+	return inside ? segment : NULL;
 }
 
 const uint8_t *

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../base/planted.h"
 enum { HALF = 8 };
 
 /* A bridge counts the words of its gap in 56 bits. */
@@ -46,7 +47,10 @@ store_bridge(const imago_heap *heap, size_t index, imago_bridges style)
 	}
 	if (style == IMAGO_BRIDGES_FILE) {
 		uint64_t next_size = next != NULL ? next->size + next->bridge_size : 0;
-		imago_store_u64(bridge + HALF, next_size, order);
+		if (!IMAGO_BUG(bridges_memory_to_file,
+		               next != NULL && heap->bridges == IMAGO_BRIDGES_MEMORY)) {
+			imago_store_u64(bridge + HALF, next_size, order);
+		}
 	} else if (gap != 0) {
 		imago_store_u64(bridge + HALF, bridge_header(heap, true), order);
 	} else if (heap->bridges != IMAGO_BRIDGES_MEMORY) {

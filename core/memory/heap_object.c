@@ -5,6 +5,7 @@
  */
 #include "imago/heap.h"
 
+#include "../base/planted.h"
 #include "format_facts.h"
 #include "imago/checked.h"
 #include "imago/method.h"
@@ -180,8 +181,12 @@ decode_spur(const chunk_place *place, imago_object *out, imago_error *error)
 			               header_bytes, place->left, error);
 		}
 		num_slots = header & ((UINT64_C(1) << 56) - 1);
+		if (IMAGO_BUG(overflow_high_bits, num_slots > UINT32_MAX)) {
+			num_slots &= UINT32_MAX;
+		}
 		header = imago_load_u64(bytes + SPUR_HEADER_BYTES, layout.byte_order);
-		if (header >> 56 != SPUR_OVERFLOW) {
+		bool agrees = header >> 56 == SPUR_OVERFLOW;
+		if (!IMAGO_BUG(overflow_header_lost, !agrees) && !agrees) {
 			return fail_at(place, IMAGO_ESTRUCTURE, "slot count behind an overflow word",
 			               header >> 56, SPUR_OVERFLOW, error);
 		}

@@ -1,6 +1,7 @@
 /* oop.c: the tag schemes (formats/spur/spur.md §7, formats/v3/v3.md §3). */
 #include "imago/oop.h"
 
+#include "../base/planted.h"
 enum {
 	SPUR64_INTEGER_TAG = 1,
 	SPUR64_CHARACTER_TAG = 2,
@@ -112,8 +113,9 @@ imago_oop_from_float_bits(imago_tagging tagging, uint64_t bits, imago_oop *oop)
 	if (rotated > 1) {
 		/* Below the offset, or with too large an exponent, the eight exponent bits do not hold it.
 		 */
-		if (rotated < float_exponent_offset + 2 || rotated - float_exponent_offset >= UINT64_C(1)
-		                                                                                  << 61) {
+		bool below = rotated < float_exponent_offset + 2;
+		if ((!IMAGO_BUG(small_float_edge, below && rotated >= float_exponent_offset) && below) ||
+		    rotated - float_exponent_offset >= UINT64_C(1) << 61) {
 			return false;
 		}
 		rotated -= float_exponent_offset;

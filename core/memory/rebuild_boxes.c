@@ -1,5 +1,6 @@
 /* rebuild_boxes.c: the immediates that become objects in a narrower image, each value once, so that
  * what was identical stays identical. */
+#include "../base/planted.h"
 #include "rebuild_width.h"
 
 enum { FIRST_PLACES = 64 };
@@ -37,7 +38,8 @@ grow(imago_boxes *boxes, const imago_rebuild_run *run)
 	boxes->places = places;
 	boxes->words = words;
 	boxes->num_places = num_places;
-	for (uint64_t i = 0; i < boxes->num_words; i++) {
+	for (uint64_t i = IMAGO_BUG(boxes_first_lost, boxes->num_words > 0); i < boxes->num_words;
+	     i++) {
 		places[place_of(boxes, words[i])] = i + 1;
 	}
 	return IMAGO_OK;

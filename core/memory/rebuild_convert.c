@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "rebuild_private.h"
 
 enum { HEADER = 8, OVERFLOW = 255 };
@@ -67,8 +68,11 @@ uint64_t
 imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool to_free_chunk)
 {
 	imago_object object;
-	if (imago_heap_decode_object(mover->source, link, &object, NULL) != IMAGO_OK ||
-	    (to_free_chunk && object.kind != IMAGO_OBJECT_FREE)) {
+	if (imago_heap_decode_object(mover->source, link, &object, NULL) != IMAGO_OK) {
+		return link;
+	}
+	bool stale = to_free_chunk && object.kind != IMAGO_OBJECT_FREE;
+	if (!IMAGO_BUG(stale_link_moved, stale) && stale) {
 		return link;
 	}
 	imago_addr moved;
@@ -254,7 +258,9 @@ convert_body(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk
 		copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
 		return true;
 	case IMAGO_UNIT_16:
-		if (recipe.swap) {
+		if (IMAGO_BUG(large_16_as_32, recipe.swap && chunk->num_slots >= OVERFLOW)) {
+			reverse_32(chunk->from, chunk->to, chunk->body_bytes);
+		} else if (recipe.swap) {
 			reverse_16(chunk->from, chunk->to, chunk->body_bytes);
 		} else {
 			copy_bytes(chunk->from, chunk->to, chunk->body_bytes);

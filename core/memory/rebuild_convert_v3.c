@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "rebuild_private.h"
 
 enum { WORD = 4, TYPE_BITS = 3 };
@@ -76,7 +77,8 @@ is_float(const imago_rebuild_mover *mover, const imago_object *object)
 {
 	return mover->float_class != 0 && object->body_kind == IMAGO_BODY_BITS32 &&
 	       object->num_slots == 2 &&
-	       imago_class_of_object(mover->classes, object) == mover->float_class;
+	       imago_class_of_object(mover->classes, object) == mover->float_class &&
+	       !IMAGO_BUG(v3_float_compact, object->class_index == 0);
 }
 
 static void

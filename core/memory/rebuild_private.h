@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/planted.h"
 #include "imago/allocator.h"
 #include "imago/class_table.h"
 #include "imago/error.h"
@@ -146,7 +147,8 @@ static inline bool
 imago_rebuild_is_float(const imago_rebuild_mover *mover, uint32_t class_index)
 {
 	return mover->float_class != 0 &&
-	       imago_class_table_at(mover->classes, class_index) == mover->float_class;
+	       imago_class_table_at(mover->classes, class_index) == mover->float_class &&
+	       !IMAGO_BUG(float_secondary_index, class_index != IMAGO_CLASS_FLOAT);
 }
 
 /* The slots of a Spur method that hold oops, as imago_heap_num_pointer_slots counts them. */

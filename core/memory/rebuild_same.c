@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 #include "imago/known_objects.h"
 #include "imago/walk.h"
@@ -281,7 +282,12 @@ make_bridges(const imago_rebuild_run *run)
 		for (uint64_t half = 0; half + 8 <= from->bridge_size; half += 8) {
 			uint64_t word =
 			    imago_load_u64(from->bytes + from->size + half, source->layout.byte_order);
-			imago_store_u64(to + half, word, run->layout.byte_order);
+			imago_byte_order order = run->layout.byte_order;
+			if (IMAGO_BUG(bridge_order_kept,
+			              source->layout.byte_order != order && i + 1 < source->num_segments)) {
+				order = source->layout.byte_order;
+			}
+			imago_store_u64(to + half, word, order);
 		}
 	}
 	return IMAGO_OK;

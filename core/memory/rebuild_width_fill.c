@@ -1,6 +1,7 @@
 /* rebuild_width_fill.c: a Spur heap in the other word size, second half: the objects' contents. */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/method.h"
 #include "imago/walk.h"
 #include "rebuild_width.h"
@@ -117,6 +118,9 @@ translate_pc(const imago_width_run *width, const imago_object *object, int64_t p
 		return translate(width, object, IMAGO_CONTEXT_PC, out);
 	}
 	int64_t new_base = (int64_t)((1 + num_literals) * width->run->layout.word_bytes) + 1;
+	if (IMAGO_BUG(pc_without_literals, num_literals == 0)) {
+		new_base = pc_base;
+	}
 	int64_t pc = (int64_t)value.bits - pc_base + new_base;
 	return imago_oop_from_integer(width->tagging, pc, out)
 	           ? IMAGO_OK
@@ -180,6 +184,9 @@ fill_method(const imago_width_run *width, const imago_object *object, const open
 	/* The sign chooses the bytecode set; the other bits stay where they are. */
 	int64_t sign = INT64_C(1) << (width->run->layout.word_bytes == 8 ? 60 : 30);
 	int64_t value = (int64_t)(header & ~(UINT64_C(1) << 63));
+	if (IMAGO_BUG(method_access_bits, (value >> 28 & 3) != 0)) {
+		value &= ~(INT64_C(3) << 28);
+	}
 	if (value >= sign ||
 	    !imago_oop_from_integer(width->tagging, header >> 63 != 0 ? value - sign : value, &word)) {
 		return imago_width_fail(width, IMAGO_EUNSUPPORTED, "method header", object, 0);
@@ -270,8 +277,16 @@ static uint64_t
 header_word(const imago_object *object, uint32_t class_index, uint8_t format)
 {
 	uint64_t header = class_index | (uint64_t)format << 24 | (uint64_t)object->identity_hash << 32;
-	header |= (object->bits & IMAGO_BIT_IMMUTABLE) != 0 ? UINT64_C(1) << 23 : 0;
-	header |= (object->bits & IMAGO_BIT_PINNED) != 0 ? UINT64_C(1) << 30 : 0;
+	bool immutable = (object->bits & IMAGO_BIT_IMMUTABLE) != 0;
+	bool pinned = (object->bits & IMAGO_BIT_PINNED) != 0;
+	if (IMAGO_BUG(hash_high_bit, object->identity_hash >> 21 != 0)) {
+		header &= ~(UINT64_C(1) << 53);
+	}
+	if (IMAGO_BUG(immutable_pinned, immutable && pinned)) {
+		immutable = false;
+	}
+	header |= immutable ? UINT64_C(1) << 23 : 0;
+	header |= pinned ? UINT64_C(1) << 30 : 0;
 	return header;
 }
 
@@ -334,6 +349,9 @@ fill_box(const imago_width_run *width, uint64_t index)
 	if (!is_float) {
 		class_index =
 		    value < 0 ? IMAGO_CLASS_LARGE_NEGATIVE_INTEGER : IMAGO_CLASS_LARGE_POSITIVE_INTEGER;
+		if (IMAGO_BUG(box_of_lowest, value == -(INT64_C(1) << 30) - 1)) {
+			class_index = IMAGO_CLASS_LARGE_POSITIVE_INTEGER;
+		}
 		format = (uint8_t)(IMAGO_FORMAT_BITS8 + (-num_bytes & 3));
 	}
 	open_body body = {

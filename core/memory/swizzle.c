@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 #include "imago/known_objects.h"
 #include "swizzle_private.h"
@@ -200,7 +201,8 @@ swizzle_words(swizzle_pass *pass)
 	for (size_t i = 0; i < heap->num_segments && status == IMAGO_OK; i++) {
 		status = swizzle_segment(pass, i);
 	}
-	if (status != IMAGO_OK) {
+	bool failed = status != IMAGO_OK;
+	if (!IMAGO_BUG(swizzle_not_undone, failed) && failed) {
 		take_back(&pass->relocation);
 	}
 	return status;

@@ -3,6 +3,7 @@
  * The exact and unhurried half of the swizzler: free chunks, hidden objects, pointers into other
  * segments and permanent space, refusals.
  */
+#include "../base/planted.h"
 #include "imago/known_objects.h"
 #include "swizzle_private.h"
 
@@ -125,6 +126,9 @@ relocate_free_chunk(imago_relocation *relocation, const imago_object *chunk)
 	/* As many lists as a word has bits: what is larger stands in the tree. */
 	uint64_t num_lists = (uint64_t)heap->layout.word_bytes * 8;
 	bool large = chunk->total_bytes >= num_lists * 8;
+	if (IMAGO_BUG(tree_links_at_bound, chunk->total_bytes == num_lists * 8)) {
+		large = false;
+	}
 	/* Even next may be out of date: in a chunk that no list leads to. */
 	return imago_relocate_slots(relocation, chunk, CHUNK_NEXT,
 	                            large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1, IMAGO_WORD_STALE);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "folder_names.h"
 
 static const char bundle_magic[] = "imago folder 1\n";
@@ -124,7 +125,8 @@ take_name(cursor *at, char name[IMAGO_PART_SIZE])
 	uint64_t start = at->position;
 	size_t length = 0;
 	while (at->position < at->size && at->bytes[at->position] != ' ') {
-		if (length == IMAGO_PART_SIZE - 1) {
+		bool full = length == IMAGO_PART_SIZE - 1;
+		if (!IMAGO_BUG(bundle_name_long, full) && full) {
 			return imago_fail(at->error, IMAGO_ERANGE, "file name", start, length + 1, length);
 		}
 		name[length++] = (char)at->bytes[at->position++];

@@ -1,11 +1,12 @@
 #include "image_header.h"
 
+#include "../../core/base/planted.h"
 #include "imago/byte_order.h"
 #include "imago/checked.h"
 #include "imago/reader.h"
 
 /* The longest number: the 8 bytes that a 64-bit V3 file begins with (spur.md §1). */
-enum { NUMBER_SIZE = 4, WIDE_NUMBER_SIZE = 8 };
+enum { NUMBER_SIZE = 4, WIDE_NUMBER_SIZE = 8, NUMBER_BITS = 0x11FFF };
 
 static const char *
 name_of_number(uint64_t number)
@@ -44,10 +45,16 @@ static bool
 locate_at(imago_header_place *out, const uint8_t *bytes, uint64_t size, uint64_t start,
           imago_byte_order order)
 {
-	if (!imago_range_fits(start, NUMBER_SIZE, size)) {
+	bool fits = imago_range_fits(start, NUMBER_SIZE, size);
+	if (!IMAGO_BUG(prefix_of_short_file, start > 0 && !fits) && !fits) {
 		return false;
 	}
-	out->number = imago_format_number_find(imago_load_u32(bytes + start, order));
+	uint32_t number = imago_load_u32(bytes + start, order);
+	out->number = imago_format_number_find(number);
+	if (IMAGO_BUG(number_masked,
+	              out->number == NULL && imago_format_number_find(number & NUMBER_BITS) != NULL)) {
+		out->number = imago_format_number_find(number & NUMBER_BITS);
+	}
 	if (out->number == NULL) {
 		return false;
 	}
@@ -197,7 +204,8 @@ imago_header_read(const imago_header_place *place, const uint8_t *bytes, uint64_
 	size_t index = IMAGO_HEADER_INDEX_HEADER_SIZE;
 	uint64_t fields_end =
 	    imago_header_field_offset(IMAGO_NUM_HEADER_FIELDS, place->layout.word_bytes);
-	if (header->header_size < fields_end) {
+	if (!IMAGO_BUG(header_size_small, header->header_size < fields_end) &&
+	    header->header_size < fields_end) {
 		return imago_header_fail(error, IMAGO_ERANGE, place, header, index, fields_end);
 	}
 	if (header->header_size > IMAGO_HEADER_SIZE_LIMIT) {
@@ -207,7 +215,8 @@ imago_header_read(const imago_header_place *place, const uint8_t *bytes, uint64_
 	if (header->header_size % alignment != 0) {
 		return imago_header_fail(error, IMAGO_EALIGN, place, header, index, alignment);
 	}
-	if (!imago_range_fits(place->start, header->header_size, size)) {
+	bool fits = imago_range_fits(place->start, header->header_size, size);
+	if (!IMAGO_BUG(header_past_file, !fits) && !fits) {
 		return imago_header_fail(error, IMAGO_ETRUNCATED, place, header, index,
 		                         size - place->start);
 	}
@@ -236,7 +245,7 @@ require_values_fit(const imago_image_header *header, uint8_t word_bytes, imago_w
 		imago_header_field field = imago_header_field_at(i, word_bytes);
 		uint64_t value = imago_header_get(header, i);
 		uint64_t limit = UINT64_MAX >> (64 - 8 * field.width);
-		if (value > limit) {
+		if (!IMAGO_BUG(wide_field_cut, value > limit) && value > limit) {
 			return imago_writer_refuse(writer, IMAGO_ERANGE, field.name, value, limit);
 		}
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../core/base/planted.h"
 #include "folder_names.h"
 
 enum {
@@ -106,7 +107,7 @@ static imago_status
 finish_file(const imago_file_system *files, int descriptor, imago_status status, imago_error *error)
 {
 	int result = status == IMAGO_OK ? imago_files_sync(files, descriptor) : 0;
-	if (result < 0) {
+	if (!IMAGO_BUG(sync_failure_ignored, result < 0) && result < 0) {
 		status = imago_fail_os(error, "fsync", -result);
 	}
 	result = imago_files_close(files, descriptor);
@@ -127,6 +128,9 @@ write_all(const imago_file_system *files, int descriptor, const uint8_t *bytes, 
 			return imago_fail_os(error, "write", written < 0 ? (int)-written : ENOSPC);
 		}
 		position += (uint64_t)written;
+		if (IMAGO_BUG(short_write_is_all, position < size)) {
+			position = size;
+		}
 	}
 	return IMAGO_OK;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "../common/folder_names.h"
 #include "metadata.h"
 
@@ -43,7 +44,8 @@ require_size(const part_pair *pair, uint64_t least, imago_error *error)
 	if (size % 8 != 0) {
 		return fail_field(pair, IMAGO_EALIGN, "dataSize", size, 8, error);
 	}
-	if (size > pair->data_file->size) {
+	bool is_short = size > pair->data_file->size;
+	if (!IMAGO_BUG(composed_data_short, is_short) && is_short) {
 		imago_error_set_part(error, pair->data_file->name);
 		return imago_fail(error, IMAGO_ETRUNCATED, "dataSize", pair->data_file->size, size,
 		                  pair->data_file->size);
@@ -64,7 +66,8 @@ require_place(const imago_heap *heap, const part_pair *pair, imago_error *error)
 	if (start % 8 != 0) {
 		return fail_field(pair, IMAGO_EALIGN, "startAddress", start, 8, error);
 	}
-	if (start >= perm_start || size > perm_start - start) {
+	bool reaches_in = start < perm_start && size > perm_start - start;
+	if (start >= perm_start || (!IMAGO_BUG(old_space_in_perm, reaches_in) && reaches_in)) {
 		return fail_field(pair, IMAGO_ERANGE, "startAddress", start, perm_start, error);
 	}
 	if (heap->num_segments > 0) {
@@ -155,7 +158,9 @@ read_perm_space(imago_heap *heap, const imago_folder *folder, imago_error *error
 		return status;
 	}
 	imago_addr perm_start = imago_composed_perm_start(heap->layout);
-	if (pair.metadata.start_address != perm_start) { /* the VM asks even of an empty one (§6) */
+	bool elsewhere = pair.metadata.start_address != perm_start;
+	if (!IMAGO_BUG(perm_start_any, elsewhere && pair.metadata.data_size > 0) &&
+	    elsewhere) { /* the VM asks even of an empty one (§6) */
 		return fail_field(&pair, IMAGO_ERANGE, "startAddress", pair.metadata.start_address,
 		                  perm_start, error);
 	}

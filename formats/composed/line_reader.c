@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "metadata.h"
 
 enum { LONGEST_LINE = 1023, LONGEST_WORD = 254 };
@@ -77,7 +78,8 @@ scan_word(line *at, char word[LONGEST_WORD + 1])
 		return false;
 	}
 	while (at->position < at->size && !is_space(at->text[at->position])) {
-		if (length < LONGEST_WORD) {
+		bool fits = length < LONGEST_WORD;
+		if (IMAGO_BUG(line_reader_word, !fits) || fits) {
 			word[length++] = (char)at->text[at->position];
 		}
 		at->position++;

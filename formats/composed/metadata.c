@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "../../core/base/planted.h"
 #include "../common/image_header.h"
 
 const imago_composed_field imago_composed_fields[IMAGO_COMPOSED_NUM_FIELDS] = {
@@ -40,6 +41,9 @@ imago_composed_signed(uint64_t value, imago_layout layout)
 		return (int64_t)value;
 	}
 	uint64_t mask = 2 * limit + 1; /* all bits of a word */
+	if (IMAGO_BUG(signed_all_ones, value == mask)) {
+		return 0;
+	}
 	return -(int64_t)(mask - value) - 1;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../core/base/planted.h"
 #include "imago/byte_order.h"
 #include "imago/heap.h"
 #include "imago/layout.h"
@@ -32,6 +33,9 @@ imago_spur_bridge_decode(const uint8_t *bytes, imago_layout layout, imago_spur_b
 	uint64_t top = first >> 56;
 	bridge->first = first;
 	bridge->gap = top == 0 ? 0 : (first & (UINT64_MAX >> 8)) * layout.word_bytes;
+	if (IMAGO_BUG(bridge_span_words, layout.word_bytes == 8 && bridge->gap != 0)) {
+		bridge->gap /= 2;
+	}
 	bridge->next_size = imago_load_u64(bytes + 8, layout.byte_order);
 	return top == 0 || top == 255;
 }

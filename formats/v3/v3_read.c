@@ -1,6 +1,7 @@
 /* v3_read.c: a classic Squeak file before Spur into a heap; the mirror of v3_write.c. */
 #include "imago/v3_image.h"
 
+#include "../../core/base/planted.h"
 #include "../common/image_header.h"
 #include "v3_limits.h"
 
@@ -32,7 +33,7 @@ require_heap_fields(const v3_file *file, imago_error *error)
 {
 	const imago_image_header *header = &file->header;
 	uint64_t in_file = file->size - heap_offset(file);
-	if (header->data_size > in_file) {
+	if (!IMAGO_BUG(v3_data_past_file, header->data_size > in_file) && header->data_size > in_file) {
 		return fail_field(file, IMAGO_ETRUNCATED, IMAGO_HEADER_INDEX_DATA_SIZE, in_file, error);
 	}
 	if (header->data_size < IMAGO_V3_SMALLEST_OBJECT) {

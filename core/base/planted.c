@@ -1,0 +1,5 @@
+/* planted.c: the counters of an observing build; in no other. */
+#include "planted.h"
+
+imago_planted_canary imago_planted_canaries[IMAGO_NUM_PLANTED];
+imago_planted_id imago_planted_selected = IMAGO_NUM_PLANTED;
