@@ -134,6 +134,20 @@ fuzz_check(const imago_image *image)
 	return sink.summary;
 }
 
+imago_check_summary
+fuzz_check_heap(const imago_heap *heap)
+{
+	const imago_check_options options = {.num_threads = 1};
+	imago_allocator allocator;
+	imago_error error;
+	imago_check_sink sink;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_check_sink_init(&sink, &options, report_nothing, NULL);
+	FUZZ_ASSERT(imago_check(heap, &sink, &allocator, &error) == IMAGO_OK);
+	FUZZ_ASSERT(allocator.used == 0);
+	return sink.summary;
+}
+
 imago_digest
 fuzz_digest(const imago_heap *heap)
 {
@@ -164,4 +178,100 @@ imago_byte_order
 fuzz_other_order(imago_byte_order order)
 {
 	return order == IMAGO_LITTLE_ENDIAN ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN;
+}
+
+bool
+fuzz_subject_open(fuzz_subject *subject, const uint8_t *data, size_t size)
+{
+	*subject = (fuzz_subject){.input = fuzz_input_of(data, size)};
+	imago_allocator_init(&subject->allocator, IMAGO_UNLIMITED);
+	const imago_status status =
+	    imago_image_read(&subject->image, data, size, &subject->allocator, &subject->error);
+	subject->heap = subject->image.heap;
+	return status == IMAGO_OK;
+}
+
+void
+fuzz_subject_close(fuzz_subject *subject, size_t oracle)
+{
+	imago_image_close(&subject->image);
+	FUZZ_ORACLE(oracle, subject->allocator.used == 0);
+}
+
+imago_heap *
+fuzz_copy(const imago_heap *heap, imago_allocator *allocator)
+{
+	imago_heap *copy = NULL;
+	imago_error error;
+	FUZZ_ASSERT(imago_heap_copy(&copy, heap, allocator, &error) == IMAGO_OK);
+	return copy;
+}
+
+bool
+fuzz_same_header(const imago_image_header *a, const imago_image_header *b)
+{
+	return memcmp(a, b, sizeof *a) == 0; /* sixteen integers of one width: no padding */
+}
+
+bool
+fuzz_same_segments(const imago_heap *a, const imago_heap *b)
+{
+	if (a->num_segments != b->num_segments) {
+		return false;
+	}
+	for (size_t i = 0; i < a->num_segments; i++) {
+		const imago_segment *of_a = &a->segments[i];
+		const imago_segment *of_b = &b->segments[i];
+		const uint64_t size = of_a->size + of_a->bridge_size;
+		if (of_a->start != of_b->start || of_a->size != of_b->size ||
+		    of_a->bridge_size != of_b->bridge_size || of_a->space != of_b->space ||
+		    memcmp(of_a->bytes, of_b->bytes, (size_t)size) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+imago_heap *
+fuzz_rebuild(fuzz_subject *subject, const imago_heap *heap, const imago_rebuild_options *options)
+{
+	imago_heap *rebuilt = NULL;
+	subject->error = (imago_error){.status = IMAGO_OK};
+	const imago_status status =
+	    imago_rebuild(&rebuilt, heap, options, &subject->allocator, NULL, &subject->error);
+	FUZZ_ASSERT((status == IMAGO_OK) == (rebuilt != NULL));
+	FUZZ_ASSERT(status == subject->error.status);
+	return rebuilt;
+}
+
+bool
+fuzz_has_perm(const imago_heap *heap)
+{
+	return heap->num_segments > 0 &&
+	       heap->segments[heap->num_segments - 1].space == IMAGO_SPACE_PERM;
+}
+
+imago_addr
+fuzz_choose_base(fuzz_input *input, const imago_heap *heap)
+{
+	const imago_addr old = heap->num_segments > 0 ? heap->segments[0].start : 8;
+	const imago_addr top = heap->layout.word_bytes == 8 ? UINT64_MAX : UINT32_MAX;
+	const uint32_t kind = fuzz_choose(input, 8);
+	const uint64_t number = fuzz_choose(input, 65536);
+	switch (kind) {
+	case 1:
+		return old + 8 * (number + 1);
+	case 2:
+		return old - 8 * (number + 1);
+	case 3:
+		return (top - imago_heap_data_size(heap) - number) & ~UINT64_C(7);
+	case 4:
+		return 8 * (number % 4);
+	case 5:
+		return heap->layout.word_bytes == 8 ? number << 32 : number << 16;
+	case 6:
+		return number;
+	default:
+		return (number + 1) << 12;
+	}
 }

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fuzz_input.h"
 #include "imago/allocator.h"
 #include "imago/check.h"
 #include "imago/digest.h"
 #include "imago/error.h"
 #include "imago/heap.h"
 #include "imago/image.h"
+#include "imago/rebuild.h"
 #include "imago/writer.h"
 
 /* A reader under test: any format's, over plain bytes. */
@@ -66,6 +68,9 @@ bool fuzz_same_file(const imago_heap *a, const imago_heap *b, imago_format_id fo
 /* Checks an image by all rules; the counts of its findings. */
 imago_check_summary fuzz_check(const imago_image *image);
 
+/* The same of a heap that was made, by the core rules. */
+imago_check_summary fuzz_check_heap(const imago_heap *heap);
+
 /* The digest of a heap that has one. */
 imago_digest fuzz_digest(const imago_heap *heap);
 bool fuzz_digest_equal(const imago_digest *a, const imago_digest *b);
@@ -74,5 +79,38 @@ bool fuzz_digest_equal(const imago_digest *a, const imago_digest *b);
 bool fuzz_same_digest(const imago_heap *a, const imago_heap *b);
 
 imago_byte_order fuzz_other_order(imago_byte_order order);
+
+/* An input taken as an image, with what a target needs to work on it. */
+typedef struct fuzz_subject {
+	imago_allocator allocator; /* of all that the target makes */
+	imago_error error;
+	imago_image image;
+	imago_heap *heap; /* of the image */
+	fuzz_input input; /* the decisions */
+} fuzz_subject;
+
+/* False when the bytes are no image. Close in every case. */
+bool fuzz_subject_open(fuzz_subject *subject, const uint8_t *data, size_t size);
+
+/* Everything that was allocated must have been given back: that is the oracle. */
+void fuzz_subject_close(fuzz_subject *subject, size_t oracle);
+
+/* A copy of a heap that may be written to. */
+imago_heap *fuzz_copy(const imago_heap *heap, imago_allocator *allocator);
+
+/* True when headers, places and bytes of all segments are the same. */
+bool fuzz_same_header(const imago_image_header *a, const imago_image_header *b);
+bool fuzz_same_segments(const imago_heap *a, const imago_heap *b);
+
+/* A heap in another layout, or NULL and subject->error. */
+imago_heap *fuzz_rebuild(fuzz_subject *subject, const imago_heap *heap,
+                         const imago_rebuild_options *options);
+
+/* A base near that of the heap, anywhere, or at the borders of the address space: one that suits no
+ * heap, or one that suits most. */
+imago_addr fuzz_choose_base(fuzz_input *input, const imago_heap *heap);
+
+/* True when the heap has permanent space. */
+bool fuzz_has_perm(const imago_heap *heap);
 
 #endif

@@ -100,6 +100,17 @@ move_base(journey *trip, imago_addr base)
 	imago_heap_destroy(there);
 }
 
+/* The last addresses hold no heap. */
+static void
+move_out(journey *trip)
+{
+	imago_heap *there = NULL;
+	const imago_addr top = trip->start->layout.word_bytes == 8 ? UINT64_MAX : UINT32_MAX;
+	const imago_rebuild_options options = {.set_base = true, .base = top & ~UINT64_C(7)};
+	FUZZ_ORACLE(REFUSAL, imago_rebuild(&there, trip->start, &options, &trip->allocator, NULL,
+	                                   &trip->error) == IMAGO_ERANGE);
+}
+
 static void
 split_and_join(journey *trip)
 {
@@ -129,6 +140,7 @@ travel(const imago_image *image, const uint8_t *data, size_t size)
 	}
 	turn_byte_order(&trip);
 	move_base(&trip, (imago_addr)(fuzz_choose(&input, 65536) + 1) << 12);
+	move_out(&trip);
 	if (image->heap->model == IMAGO_SPUR) {
 		split_and_join(&trip);
 	}

@@ -1,0 +1,158 @@
+/* byte_swap: an image in the other byte order is the same image.
+ *
+ * Whatever image can be read and turned: turned twice it is the same file again, unless headerFlags
+ * bit 1 did not fit its own order (then the same digest, and from there on the same file). Sizes
+ * and places of segments and objects stay, and every header field but that bit and an oldBaseAddr
+ * that lied. The digest stays, or is refused with the same status. Turning and moving to another
+ * base commute: both ways give the same file, or both are refused. An image that is not turned is
+ * refused with a documented status and a place. */
+#include "fuzz_image.h"
+#include "fuzz_oracle.h"
+#include "fuzz_target.h"
+#include "imago/walk.h"
+
+enum { TWICE, NORMALISED, PLACES, HEADER, OBJECTS, DIGEST, COMMUTES, REFUSAL, NO_LEAK };
+static const char *const oracles[] = {
+    [TWICE] = "twice_is_identity",
+    [NORMALISED] = "normalised_once",
+    [PLACES] = "segments_stay",
+    [HEADER] = "header_stays",
+    [OBJECTS] = "objects_stay",
+    [DIGEST] = "digest_stays",
+    [COMMUTES] = "commutes_with_rebase",
+    [REFUSAL] = "refusal",
+    [NO_LEAK] = "no_leak",
+};
+FUZZ_DECLARE_ORACLES("byte_swap", oracles);
+
+/* rebuild.h */
+static const fuzz_statuses documented =
+    1u << IMAGO_ESTRUCTURE | 1u << IMAGO_ETRUNCATED | 1u << IMAGO_ERANGE | 1u << IMAGO_EUSAGE;
+
+static imago_heap *
+turn(fuzz_subject *subject, const imago_heap *heap)
+{
+	imago_rebuild_options options = {.layout = heap->layout};
+	options.layout.byte_order = fuzz_other_order(heap->layout.byte_order);
+	return fuzz_rebuild(subject, heap, &options);
+}
+
+static imago_heap *
+move(fuzz_subject *subject, const imago_heap *heap, imago_addr base)
+{
+	const imago_rebuild_options options = {.set_base = true, .base = base};
+	return fuzz_rebuild(subject, heap, &options);
+}
+
+static void
+expect_same_places(const imago_heap *heap, const imago_heap *turned)
+{
+	FUZZ_ORACLE(PLACES, turned->layout.byte_order == fuzz_other_order(heap->layout.byte_order) &&
+	                        turned->layout.word_bytes == heap->layout.word_bytes);
+	FUZZ_ORACLE(PLACES, turned->num_segments == heap->num_segments);
+	for (size_t i = 0; i < heap->num_segments; i++) {
+		FUZZ_ORACLE(PLACES, turned->segments[i].start == heap->segments[i].start &&
+		                        turned->segments[i].size == heap->segments[i].size &&
+		                        turned->segments[i].space == heap->segments[i].space);
+	}
+	imago_image_header header = heap->header;
+	header.flags ^= (header.flags ^ turned->header.flags) & IMAGO_FLAG_FLOATS_LOW_WORD_FIRST;
+	header.old_base_address = heap->segments[0].start;
+	FUZZ_ORACLE(HEADER, fuzz_same_header(&header, &turned->header));
+}
+
+/* Headers mean the same in both orders. */
+static void
+expect_same_objects(const imago_heap *heap, const imago_heap *turned)
+{
+	imago_walker walker;
+	imago_walker walker_of_turned;
+	imago_object object;
+	imago_object other;
+	imago_walk_init(&walker, heap, NULL);
+	imago_walk_init(&walker_of_turned, turned, NULL);
+	while (imago_walk_next(&walker, &object)) {
+		FUZZ_ORACLE(OBJECTS, imago_walk_next(&walker_of_turned, &other));
+		FUZZ_ORACLE(OBJECTS, object.oop == other.oop && object.chunk == other.chunk &&
+		                         object.total_bytes == other.total_bytes &&
+		                         object.num_slots == other.num_slots &&
+		                         object.class_index == other.class_index &&
+		                         object.class_oop == other.class_oop &&
+		                         object.identity_hash == other.identity_hash &&
+		                         object.format == other.format && object.bits == other.bits);
+	}
+	FUZZ_ORACLE(OBJECTS, !imago_walk_next(&walker_of_turned, &other));
+	FUZZ_ORACLE(OBJECTS, walker.status == walker_of_turned.status);
+}
+
+static void
+expect_same_meaning(fuzz_subject *subject, const imago_heap *turned)
+{
+	imago_digest before;
+	imago_digest after;
+	const imago_status status =
+	    imago_digest_compute(&before, subject->heap, &subject->allocator, &subject->error);
+	FUZZ_ORACLE(DIGEST, imago_digest_compute(&after, turned, &subject->allocator,
+	                                         &subject->error) == status);
+	if (status == IMAGO_OK) {
+		FUZZ_ORACLE(DIGEST, fuzz_digest_equal(&before, &after));
+	}
+}
+
+static void
+expect_way_back(fuzz_subject *subject, const imago_heap *turned)
+{
+	const imago_format_id format = subject->image.format;
+	imago_heap *back = turn(subject, turned);
+	FUZZ_ORACLE(TWICE, back != NULL);
+	if (back->header.flags == subject->heap->header.flags) {
+		FUZZ_ORACLE(TWICE, fuzz_same_segments(subject->heap, back));
+		FUZZ_ORACLE(TWICE, fuzz_same_file(subject->heap, back, format));
+	} else {
+		imago_heap *again = turn(subject, back);
+		FUZZ_ORACLE(NORMALISED, again != NULL && fuzz_same_file(turned, again, format));
+		imago_heap_destroy(again);
+		expect_same_meaning(subject, back);
+	}
+	imago_heap_destroy(back);
+}
+
+static void
+expect_commutes(fuzz_subject *subject, const imago_heap *turned)
+{
+	const imago_addr base = fuzz_choose_base(&subject->input, subject->heap);
+	imago_heap *moved = move(subject, subject->heap, base);
+	const imago_status status = subject->error.status;
+	imago_heap *turned_moved = move(subject, turned, base);
+	FUZZ_ORACLE(COMMUTES, subject->error.status == status);
+	if (moved != NULL) {
+		imago_heap *moved_turned = turn(subject, moved);
+		FUZZ_ORACLE(COMMUTES, moved_turned != NULL);
+		FUZZ_ORACLE(COMMUTES, fuzz_same_header(&turned_moved->header, &moved_turned->header));
+		FUZZ_ORACLE(COMMUTES, fuzz_same_segments(turned_moved, moved_turned));
+		imago_heap_destroy(moved_turned);
+	}
+	imago_heap_destroy(turned_moved);
+	imago_heap_destroy(moved);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_subject subject;
+	if (fuzz_subject_open(&subject, data, size)) {
+		imago_heap *turned = turn(&subject, subject.heap);
+		if (turned != NULL) {
+			expect_same_places(subject.heap, turned);
+			expect_same_objects(subject.heap, turned);
+			expect_same_meaning(&subject, turned);
+			expect_way_back(&subject, turned);
+			expect_commutes(&subject, turned);
+			imago_heap_destroy(turned);
+		} else {
+			fuzz_expect_refusal(&subject.error, subject.error.status, size, documented, REFUSAL);
+		}
+	}
+	fuzz_subject_close(&subject, NO_LEAK);
+	return 0;
+}
