@@ -55,13 +55,10 @@ builder_layout_format(const imago_builder *builder, uint8_t spur_format)
 	}
 }
 
-/* The reverse, for a class's format. */
+/* The reverse, for the format that a class of V3 has. */
 static uint8_t
-spur_format_of(const imago_builder *builder, uint8_t format)
+spur_format_of(uint8_t format)
 {
-	if (builder_is_spur(builder)) {
-		return format;
-	}
 	switch (format) {
 	case IMAGO_V3_FORMAT_BITS32:
 		return IMAGO_FORMAT_BITS32;
@@ -155,8 +152,8 @@ find_spur(const builder_segment *segment, imago_byte_order order, imago_oop oop,
           builder_object *out)
 {
 	uint64_t offset = oop - segment->start;
-	if (offset % 8 != 0 || segment->size - offset < SPUR_HEADER_SIZE) {
-		return false;
+	if (offset % 8 != 0) {
+		return false; /* else there is a word: sizes of segments are multiples of 8 */
 	}
 	uint8_t *header = segment->bytes + offset;
 	uint64_t word = imago_load_u64(header, order);
@@ -180,7 +177,7 @@ static bool
 find_v3(const builder_segment *segment, imago_byte_order order, imago_oop oop, builder_object *out)
 {
 	uint64_t offset = oop - segment->start;
-	if (offset % 4 != 0 || segment->size - offset < 4) {
+	if (offset % 4 != 0) {
 		return false;
 	}
 	uint8_t *header = segment->bytes + offset;
@@ -250,7 +247,7 @@ builder_shape_of(imago_builder *builder, imago_oop cls, builder_shape *out)
 	} else {
 		out->class_index = spec >> 11 & 31;
 		out->num_named = (spec >> 1 & 63) + (spec >> 10 & 0xC0) - 1;
-		out->format = spur_format_of(builder, (uint8_t)(spec >> 7 & 15));
+		out->format = spur_format_of((uint8_t)(spec >> 7 & 15));
 	}
 	return true;
 }

@@ -282,17 +282,17 @@ compare_reference(compare_run *run, const imago_graph_record *a, const imago_gra
 	return status;
 }
 
+/* Of bodies of one format. Where one is longer, that was reported. */
 static void
 compare_data(compare_run *run, const imago_graph_record *a, const imago_graph_record *b)
 {
-	if (a->num_data == 0 || b->num_data == 0) {
+	if (run->reported || a->num_data == 0) {
 		return;
 	}
-	if (a->element_bytes == 1 && b->element_bytes == 1 && a->num_data == b->num_data &&
-	    (a->num_data == 0 || memcmp(a->data, b->data, (size_t)a->num_data) == 0)) {
+	if (a->element_bytes == 1 && memcmp(a->data, b->data, (size_t)a->num_data) == 0) {
 		return;
 	}
-	for (uint64_t i = 0; i < a->num_data && i < b->num_data && !run->reported; i++) {
+	for (uint64_t i = 0; i < a->num_data && !run->reported; i++) {
 		uint64_t element_a = imago_graph_element(&run->a.graph, a, i);
 		uint64_t element_b = imago_graph_element(&run->b.graph, b, i);
 		if (element_a != element_b) {

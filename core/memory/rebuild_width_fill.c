@@ -54,8 +54,8 @@ encode_immediate(const imago_width_run *width, const imago_graph_value *value, i
 	case IMAGO_MEANS_INTEGER:
 		return imago_oop_from_integer(width->tagging, (int64_t)value->bits, out);
 	case IMAGO_MEANS_CHARACTER:
-		return value->bits <= UINT32_MAX &&
-		       imago_oop_from_character(width->tagging, (uint32_t)value->bits, out);
+		/* Of 30 bits: collect_boxes refused others. */
+		return imago_oop_from_character(width->tagging, (uint32_t)value->bits, out);
 	case IMAGO_MEANS_FLOAT:
 		return imago_oop_from_float_bits(width->tagging, value->bits, out);
 	default:
@@ -134,8 +134,8 @@ fill_tag_entry(const imago_width_run *width, const imago_object *page, const ope
 {
 	enum { ONE = 1, THREE = 3 };
 	const imago_class_table *classes = &width->graph.classes;
-	if (width->tagging != IMAGO_TAGGING_SPUR32 || page->num_slots <= THREE ||
-	    imago_class_table_at(classes, ONE) == 0 || imago_class_table_at(classes, THREE) != 0) {
+	if (width->tagging != IMAGO_TAGGING_SPUR32 || imago_class_table_at(classes, ONE) == 0 ||
+	    imago_class_table_at(classes, THREE) != 0) {
 		return IMAGO_OK;
 	}
 	imago_oop word;
@@ -187,10 +187,10 @@ fill_method(const imago_width_run *width, const imago_object *object, const open
 	if (IMAGO_BUG(method_access_bits, (value >> 28 & 3) != 0)) {
 		value &= ~(INT64_C(3) << 28);
 	}
-	if (value >= sign ||
-	    !imago_oop_from_integer(width->tagging, header >> 63 != 0 ? value - sign : value, &word)) {
+	if (value >= sign) {
 		return imago_width_fail(width, IMAGO_EUNSUPPORTED, "method header", object, 0);
 	}
+	(void)imago_oop_from_integer(width->tagging, header >> 63 != 0 ? value - sign : value, &word);
 	store(body, 0, word);
 	for (uint64_t i = 1; i <= method.num_literals; i++) {
 		imago_status status = translate(width, object, i, &word);
