@@ -2,8 +2,9 @@
  *
  * It decides differences for the library's walker, swizzler and converters, and therefore shares no
  * code with it: it includes nothing of imago, keeps every word in an array, and searches linearly.
- * It is for valid images only and gives up (returns false) on anything that surprises it. Written
- * from the format documents formats/spur/spur.md and formats/v3/v3.md. */
+ * It takes any bytes, and accepts what the format documents formats/spur/spur.md and
+ * formats/v3/v3.md say that imago reads and walks: a test may hold it against imago in both
+ * directions. Bundles it does not know. */
 #ifndef IMAGO_TESTS_ORACLE_H
 #define IMAGO_TESTS_ORACLE_H
 
@@ -40,7 +41,7 @@ typedef struct oracle_image {
 	size_t size;
 	unsigned word; /* 4 or 8 */
 	bool big, v3, low_word_first;
-	size_t heap; /* position of the first segment */
+	size_t header, heap; /* positions of the header and of the first segment */
 	uint64_t special_oop;
 	oracle_segment *segments;
 	size_t num_segments;
@@ -48,6 +49,7 @@ typedef struct oracle_image {
 	size_t num_objects;
 } oracle_image;
 
+/* False for a file that cannot be read, or whose objects cannot be walked; nothing is kept then. */
 bool oracle_parse(oracle_image *image, const uint8_t *file, size_t size);
 void oracle_release(oracle_image *image);
 
@@ -56,7 +58,12 @@ uint64_t oracle_slot(const oracle_image *image, const oracle_object *object, uin
 const oracle_object *oracle_find(const oracle_image *image, uint64_t address);
 const oracle_object *oracle_class(const oracle_image *image, const oracle_object *object);
 
-/* Rewrites a copy of the file (size bytes, the caller's) so that its first object lies at base. */
+/* The segment whose objects an address lies among, or NULL; whether a free chunk begins there. */
+const oracle_segment *oracle_segment_of(const oracle_image *image, uint64_t address);
+bool oracle_is_free_chunk(const oracle_image *image, uint64_t address);
+
+/* Rewrites a copy of the file (size bytes, the caller's) so that its first object lies at base.
+ * False where the heap does not fit there, or a pointer leads into no segment. */
 bool oracle_relocate(const oracle_image *image, uint64_t base, uint8_t *copy);
 
 /* True when the two object graphs mean the same, from their special objects on. Otherwise *where

@@ -196,10 +196,10 @@ compare_pc(comparison *c, const oracle_object *x, const oracle_object *y)
 	const oracle_image *b = c->b.image;
 	uint64_t method_a;
 	uint64_t method_b;
-	if (is_instance(&c->a, x, SPECIAL_CONTEXT) && x->num_oops > 3) {
+	if (is_instance(&c->a, x, SPECIAL_CONTEXT) && x->num_oops > 3 && y->num_oops > 3) {
 		method_a = oracle_slot(a, x, 3);
 		method_b = oracle_slot(b, y, 3);
-	} else if (is_instance(&c->a, x, SPECIAL_CLOSURE) && x->num_oops > 1) {
+	} else if (is_instance(&c->a, x, SPECIAL_CLOSURE) && x->num_oops > 1 && y->num_oops > 1) {
 		const oracle_object *outer_a = oracle_find(a, oracle_slot(a, x, 0));
 		const oracle_object *outer_b = oracle_find(b, oracle_slot(b, y, 0));
 		if (outer_a == NULL || outer_b == NULL || outer_a->num_oops < 4 || outer_b->num_oops < 4) {
@@ -307,7 +307,7 @@ prepare(side *s, const oracle_image *image)
 	const oracle_object *special = oracle_find(image, image->special_oop);
 	s->image = image;
 	s->partner = calloc(image->num_objects + 1, sizeof *s->partner);
-	if (special == NULL || s->partner == NULL) {
+	if (special == NULL || special->body != ORACLE_OOPS || s->partner == NULL) {
 		return false;
 	}
 	for (unsigned i = 0; i < 60 && i < special->num_slots; i++) {
