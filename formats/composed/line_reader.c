@@ -94,9 +94,7 @@ scan_number(line *at, imago_layout layout, int64_t *value)
 {
 	skip_space(at);
 	bool negative = at->position < at->size && at->text[at->position] == '-';
-	if (negative || (at->position < at->size && at->text[at->position] == '+')) {
-		at->position++;
-	}
+	at->position += negative; /* the grammar that was read before has no + */
 	uint64_t limit = imago_composed_signed_limit(layout) + (negative ? 1 : 0);
 	uint64_t magnitude = 0;
 	bool any = false;
