@@ -1,11 +1,11 @@
-# fuzz_engine: what drives the targets of this build (IMAGO_FUZZ_ENGINE), and imago_fuzz_engine(TARGET),
-# which links it.
+# fuzz_engine: what drives the targets of this build (IMAGO_FUZZ_ENGINE), and
+# imago_fuzz_engine(TARGET), which links it.
 #   standalone     a plain main over files and folders
 #   libfuzzer      libFuzzer with the mutator's adapter
-#   afl++          AFL++'s driver; needs its compiler (cmake --preset afl). The mutator is a module that
-#                  afl-fuzz loads: target imago_afl_mutator of a build by a plain compiler
-#   anything else  flags or libraries to link, as OSS-Fuzz hands them over in LIB_FUZZING_ENGINE; engines
-#                  are C++, so the C++ compiler links
+#   afl++          AFL++'s driver; needs its compiler (cmake --preset afl). The mutator is a module
+#                  that afl-fuzz loads: target imago_afl_mutator of a build by a plain compiler
+#   anything else  flags or libraries to link, as OSS-Fuzz hands them over in LIB_FUZZING_ENGINE;
+#                  engines are C++, so the C++ compiler links
 set(imago_fuzz_linker C)
 if(NOT IMAGO_FUZZ_ENGINE STREQUAL "standalone")
   add_library(fuzz_engine INTERFACE)
