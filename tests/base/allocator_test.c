@@ -107,6 +107,61 @@ an_empty_block_can_be_released(void **state)
 	imago_release(&allocator, NULL, 0);
 }
 
+/* More than any machine has: without a budget it is the system that refuses. */
+static void
+what_the_system_refuses_is_not_counted(void **state)
+{
+	(void)state;
+	const uint64_t too_much = UINT64_C(1) << 60;
+	imago_allocator allocator;
+	imago_error error = {0};
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_null(imago_allocate(&allocator, too_much, "more than all", &error));
+	assert_int_equal(error.status, IMAGO_ENOMEM);
+	assert_int_equal(allocator.used, 0);
+	uint8_t *block = imago_allocate(&allocator, 10, "block", &error);
+	assert_non_null(block);
+	block[9] = 7;
+	assert_null(imago_resize(&allocator, block, 10, too_much, "more than all", &error));
+	assert_string_equal(error.what, "more than all");
+	assert_int_equal(allocator.used, 10);
+	assert_int_equal(block[9], 7);
+	imago_release(&allocator, block, 10);
+	assert_int_equal(allocator.used, 0);
+}
+
+static void
+a_block_can_shrink_to_nothing(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	uint8_t *block = imago_allocate(&allocator, 10, "block", NULL);
+	block = imago_resize(&allocator, block, 10, 0, "nothing", NULL);
+	assert_non_null(block);
+	assert_int_equal(allocator.used, 0);
+	imago_release(&allocator, block, 0);
+}
+
+/* Blocks of many megabytes are asked for differently (huge pages), and hold zeros all the same. */
+static void
+a_large_block_is_zeroed_too(void **state)
+{
+	(void)state;
+	const uint64_t size = (UINT64_C(17) << 20) + 5;
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	uint8_t *block = imago_allocate(&allocator, size, "large block", NULL);
+	assert_non_null(block);
+	uint8_t sum = 0;
+	for (uint64_t i = 0; i < size; i++) {
+		sum |= block[i];
+	}
+	assert_int_equal(sum, 0);
+	imago_release(&allocator, block, size);
+	assert_int_equal(allocator.used, 0);
+}
+
 int
 main(void)
 {
@@ -117,6 +172,9 @@ main(void)
 	    cmocka_unit_test(resizing_keeps_the_contents_and_zeroes_what_is_new),
 	    cmocka_unit_test(the_named_call_fails_and_only_that),
 	    cmocka_unit_test(an_empty_block_can_be_released),
+	    cmocka_unit_test(what_the_system_refuses_is_not_counted),
+	    cmocka_unit_test(a_block_can_shrink_to_nothing),
+	    cmocka_unit_test(a_large_block_is_zeroed_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

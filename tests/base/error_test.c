@@ -89,6 +89,24 @@ a_long_part_is_cut(void **state)
 	assert_int_equal(strlen(error.part), IMAGO_PART_SIZE - 1);
 }
 
+/* A failure of the operating system without a number, and one without a noun. */
+static void
+a_line_says_only_what_is_known(void **state)
+{
+	(void)state;
+	char line[200];
+	char other[200];
+	imago_error error = {.status = IMAGO_EIO, .offset = IMAGO_NO_OFFSET};
+	imago_error_format(&error, line, sizeof line);
+	assert_string_equal(line, imago_status_sentence(IMAGO_EIO));
+	error.what = "read";
+	error.os_error = ENOENT;
+	imago_error_format(&error, other, sizeof other);
+	assert_memory_equal(other, line, strlen(line));
+	assert_non_null(strstr(other, ": read: "));
+	assert_non_null(strstr(other, strerror(ENOENT)));
+}
+
 int
 main(void)
 {
@@ -100,6 +118,7 @@ main(void)
 	    cmocka_unit_test(an_error_without_a_place_prints_neither_offset_nor_part),
 	    cmocka_unit_test(a_short_buffer_holds_the_beginning_and_the_length_tells_the_whole),
 	    cmocka_unit_test(a_long_part_is_cut),
+	    cmocka_unit_test(a_line_says_only_what_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

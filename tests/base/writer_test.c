@@ -115,6 +115,33 @@ a_formatted_line_over_255_bytes_is_our_bug(void **state)
 	imago_writer_release(&writer);
 }
 
+/* Of everything that can be written: the first failure stays. */
+static void
+nothing_is_written_after_a_failure_whatever_it_is(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_writer writer;
+	imago_error error = {0};
+	imago_allocator_init(&allocator, 0);
+	imago_writer_init(&writer, &allocator, layouts[2], &error);
+	imago_write_u16(&writer, 1);
+	assert_int_equal(writer.status, IMAGO_ENOMEM);
+	imago_write_u16(&writer, 1);
+	imago_write_u32(&writer, 1);
+	imago_write_u64(&writer, 1);
+	imago_write_word(&writer, 1);
+	imago_write_bytes(&writer, "abc", 3);
+	imago_write_zeros(&writer, 3);
+	imago_write_format(&writer, "%d", 1);
+	imago_write_format(&writer, "%300d", 1);
+	assert_int_equal(writer.status, IMAGO_ENOMEM);
+	assert_int_equal(error.status, IMAGO_ENOMEM);
+	assert_int_equal(writer.size, 0);
+	imago_writer_release(&writer);
+	assert_int_equal(allocator.used, 0);
+}
+
 int
 main(void)
 {
@@ -124,6 +151,7 @@ main(void)
 	    cmocka_unit_test(a_reservation_that_wraps_is_refused),
 	    cmocka_unit_test(reserved_room_is_not_allocated_twice),
 	    cmocka_unit_test(a_formatted_line_over_255_bytes_is_our_bug),
+	    cmocka_unit_test(nothing_is_written_after_a_failure_whatever_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
