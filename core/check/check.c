@@ -6,6 +6,19 @@
 #include "../base/planted.h"
 #include "check_pass.h"
 
+/* The names by themselves, so that a row can point to another one's. */
+static const struct rule_names {
+#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) char id[sizeof rule_name];
+#include "imago/rules.def"
+#undef IMAGO_RULE
+} rule_names = {
+#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) .id = rule_name,
+#include "imago/rules.def"
+#undef IMAGO_RULE
+};
+
+#define NOTHING  NULL
+#define RULE(id) rule_names.id
 static const imago_rule core_rules[IMAGO_NUM_CORE_RULES] = {
 #define IMAGO_RULE(id, rule_name, rule_severity, rule_scope, rule_needs, rule_summary) \
 	[IMAGO_RULE_##id] = {                                                              \
@@ -18,6 +31,25 @@ static const imago_rule core_rules[IMAGO_NUM_CORE_RULES] = {
 #include "imago/rules.def"
 #undef IMAGO_RULE
 };
+#undef NOTHING
+#undef RULE
+
+/* The rule that each rule needs, or IMAGO_NUM_CORE_RULES. */
+#define NOTHING  IMAGO_NUM_CORE_RULES
+#define RULE(id) IMAGO_RULE_##id
+static const uint8_t needed_rules[IMAGO_NUM_CORE_RULES] = {
+#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) [IMAGO_RULE_##id] = needs,
+#include "imago/rules.def"
+#undef IMAGO_RULE
+};
+#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary)  \
+	_Static_assert((needs) == NOTHING || (needs) < IMAGO_RULE_##id, \
+	               "a rule needs one that stands further up");
+#include "imago/rules.def"
+#undef IMAGO_RULE
+#undef NOTHING
+#undef RULE
+_Static_assert(IMAGO_NUM_CORE_RULES <= UINT8_MAX, "a rule is a byte");
 
 const imago_rule *
 imago_core_rules(void)
@@ -92,30 +124,16 @@ imago_check_sink_add(imago_check_sink *sink, const imago_finding *finding)
 	}
 }
 
-/* The rule that each rule needs, or IMAGO_NUM_CORE_RULES. Prerequisites stand further up. */
-static void
-find_prerequisites(check_context *context)
-{
-	for (unsigned i = 0; i < IMAGO_NUM_CORE_RULES; i++) {
-		context->needs[i] = IMAGO_NUM_CORE_RULES;
-		for (unsigned j = 0; core_rules[i].needs != NULL && j < i; j++) {
-			if (strcmp(core_rules[j].name, core_rules[i].needs) == 0) {
-				context->needs[i] = (imago_rule_id)j;
-			}
-		}
-	}
-}
-
 /* True when a rule that this one needs, directly or not, was broken. */
 static bool
 is_meaningless(const check_context *context, imago_rule_id id)
 {
-	imago_rule_id needed = context->needs[id];
+	unsigned needed = needed_rules[id];
 	while (needed != IMAGO_NUM_CORE_RULES) {
 		if (context->broken[needed]) {
 			return true;
 		}
-		needed = context->needs[needed];
+		needed = needed_rules[needed];
 	}
 	return false;
 }
@@ -350,7 +368,6 @@ imago_check(const imago_heap *heap, imago_check_sink *sink, imago_allocator *all
 	    .nil = heap->model == IMAGO_SPUR ? imago_heap_nil(heap) : 0,
 	};
 	check_context context = {.facts = &facts, .sink = sink, .error = error};
-	find_prerequisites(&context);
 	context.status = check_index_create(&facts, error);
 	if (context.status == IMAGO_OK) {
 		run(&context);

@@ -117,7 +117,6 @@ typedef struct check_context {
 	bool puts_off_chains; /* one of two threads: chains of senders are followed afterwards */
 	bool chain_put_off;   /* … and one should have been followed */
 	bool broken[IMAGO_NUM_CORE_RULES];
-	imago_rule_id needs[IMAGO_NUM_CORE_RULES]; /* or IMAGO_NUM_CORE_RULES */
 } check_context;
 
 /* Where a finding is. */
