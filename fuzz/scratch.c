@@ -141,6 +141,36 @@ scratch_holds(const char *name, const uint8_t *bytes, size_t size)
 	return same;
 }
 
+static uint64_t
+size_of(int at, const char *name, unsigned depth)
+{
+	DIR *listing = open_listing(at, name);
+	const struct dirent *entry;
+	struct stat facts;
+	uint64_t sum = 0;
+	while (listing != NULL && (entry = readdir(listing)) != NULL) {
+		if (!is_real(entry) ||
+		    fstatat(dirfd(listing), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+			continue;
+		}
+		if (S_ISREG(facts.st_mode)) {
+			sum += (uint64_t)facts.st_size;
+		} else if (depth > 0) {
+			sum += size_of(dirfd(listing), entry->d_name, depth - 1);
+		}
+	}
+	if (listing != NULL) {
+		closedir(listing);
+	}
+	return sum;
+}
+
+uint64_t
+scratch_size(void)
+{
+	return size_of(scratch_folder()->folder, ".", 1);
+}
+
 static bool
 names_of(int at, const char *name, scratch_visitor *visit, void *payload)
 {

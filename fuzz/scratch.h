@@ -28,6 +28,9 @@ void scratch_make_folder(const char *name);
 /* True when the file holds these bytes. */
 bool scratch_holds(const char *name, const uint8_t *bytes, size_t size);
 
+/* Bytes of all files in the folder and in folders in it. */
+uint64_t scratch_size(void);
+
 /* Calls visit with each name in the folder, until it returns false; returns what visit did. */
 typedef bool scratch_visitor(const char *name, void *payload);
 bool scratch_names(scratch_visitor *visit, void *payload);
