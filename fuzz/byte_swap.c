@@ -102,19 +102,33 @@ expect_same_meaning(fuzz_subject *subject, const imago_heap *turned)
 static void
 expect_way_back(fuzz_subject *subject, const imago_heap *turned)
 {
-	const imago_format_id format = subject->image.format;
 	imago_heap *back = turn(subject, turned);
 	FUZZ_ORACLE(TWICE, back != NULL);
 	if (back->header.flags == subject->heap->header.flags) {
 		FUZZ_ORACLE(TWICE, fuzz_same_segments(subject->heap, back));
-		FUZZ_ORACLE(TWICE, fuzz_same_file(subject->heap, back, format));
-	} else {
-		imago_heap *again = turn(subject, back);
-		FUZZ_ORACLE(NORMALISED, again != NULL && fuzz_same_file(turned, again, format));
-		imago_heap_destroy(again);
-		expect_same_meaning(subject, back);
+		FUZZ_ORACLE(TWICE, fuzz_same_file(subject->heap, back, subject->image.format));
 	}
 	imago_heap_destroy(back);
+}
+
+/* With the flag for Floats the other way round, the first turn may settle it; then nothing changes
+ * any more. */
+static void
+expect_normalised(fuzz_subject *subject)
+{
+	imago_heap *heap = subject->heap;
+	heap->header.flags ^= IMAGO_FLAG_FLOATS_LOW_WORD_FIRST;
+	imago_heap *turned = turn(subject, heap);
+	FUZZ_ORACLE(NORMALISED, turned != NULL);
+	imago_heap *back = turn(subject, turned);
+	FUZZ_ORACLE(NORMALISED, back != NULL);
+	imago_heap *again = turn(subject, back);
+	FUZZ_ORACLE(NORMALISED, again != NULL);
+	FUZZ_ORACLE(NORMALISED, fuzz_same_file(turned, again, subject->image.format));
+	imago_heap_destroy(again);
+	imago_heap_destroy(back);
+	imago_heap_destroy(turned);
+	heap->header.flags ^= IMAGO_FLAG_FLOATS_LOW_WORD_FIRST;
 }
 
 static void
@@ -136,6 +150,26 @@ expect_commutes(fuzz_subject *subject, const imago_heap *turned)
 	imago_heap_destroy(moved);
 }
 
+/* One of the questions that take another rebuild or two digests. */
+static void
+ask(fuzz_subject *subject, const imago_heap *turned)
+{
+	switch (fuzz_choose_part(subject, 4)) {
+	case 0:
+		expect_same_meaning(subject, turned);
+		break;
+	case 1:
+		expect_way_back(subject, turned);
+		break;
+	case 2:
+		expect_normalised(subject);
+		break;
+	default:
+		expect_commutes(subject, turned);
+		break;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -145,9 +179,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (turned != NULL) {
 			expect_same_places(subject.heap, turned);
 			expect_same_objects(subject.heap, turned);
-			expect_same_meaning(&subject, turned);
-			expect_way_back(&subject, turned);
-			expect_commutes(&subject, turned);
+			ask(&subject, turned);
 			imago_heap_destroy(turned);
 		} else {
 			fuzz_expect_refusal(&subject.error, subject.error.status, size, documented, REFUSAL);

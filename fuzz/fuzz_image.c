@@ -275,3 +275,13 @@ fuzz_choose_base(fuzz_input *input, const imago_heap *heap)
 		return (number + 1) << 12;
 	}
 }
+
+uint32_t
+fuzz_choose_part(fuzz_subject *subject, uint32_t num_parts)
+{
+	const imago_heap *heap = subject->heap;
+	const uint32_t layout = (uint32_t)heap->header.image_format +
+	                        (heap->layout.byte_order == IMAGO_BIG_ENDIAN ? 4u : 0u) +
+	                        2u * (uint32_t)subject->image.format;
+	return (fuzz_choose(&subject->input, num_parts) + layout) % num_parts;
+}

@@ -106,6 +106,10 @@ bool fuzz_same_segments(const imago_heap *a, const imago_heap *b);
 imago_heap *fuzz_rebuild(fuzz_subject *subject, const imago_heap *heap,
                          const imago_rebuild_options *options);
 
+/* One of the parts of a contract that is too much for one run: below num_parts (1 … 256). Chosen by
+ * the input, and by its layout, so that seeds without a tail do not all choose the same. */
+uint32_t fuzz_choose_part(fuzz_subject *subject, uint32_t num_parts);
+
 /* A base near that of the heap, anywhere, or at the borders of the address space: one that suits no
  * heap, or one that suits most. */
 imago_addr fuzz_choose_base(fuzz_input *input, const imago_heap *heap);
