@@ -219,27 +219,6 @@ a_number_that_no_class_could_box_is_refused(void **state)
 	}
 }
 
-static void
-a_method_header_that_has_no_room_is_refused(void **state)
-{
-	(void)state;
-	static const uint8_t code[] = {0x78};
-	const imago_builder_method method = {.bytecodes = code, .num_bytecodes = sizeof code};
-	fixture made;
-	begin(&made, "spur64");
-	imago_oop oop = imago_builder_new_method(
-	    made.builder, imago_builder_class(made.builder, IMAGO_KERNEL_COMPILED_METHOD), &method);
-	imago_builder_set_special(made.builder, IMAGO_SPECIAL_EXTERNAL_OBJECTS, oop);
-	finish(&made);
-	imago_object object = special(made.heap, IMAGO_SPECIAL_EXTERNAL_OBJECTS);
-	imago_oop header;
-	assert_true(imago_oop_from_integer(made.heap->tagging, INT64_C(1) << 40, &header));
-	imago_heap_store_slot(made.heap, &object, 0, header);
-	assert_refused(made.heap, (imago_rebuild_options){.layout = narrow}, IMAGO_EUNSUPPORTED,
-	               "method header");
-	end(&made);
-}
-
 /* A 32-bit table has SmallInteger twice; where the source has it at neither place, or at both,
  * the result has what the source has. */
 static void
@@ -349,7 +328,6 @@ main(void)
 	    cmocka_unit_test(header_fields_that_have_no_room_in_a_narrow_header_are_refused),
 	    cmocka_unit_test(a_heap_without_a_format_number_keeps_its_flags_in_the_other_byte_order),
 	    cmocka_unit_test(a_number_that_no_class_could_box_is_refused),
-	    cmocka_unit_test(a_method_header_that_has_no_room_is_refused),
 	    cmocka_unit_test(the_second_entry_of_small_integer_is_only_made_from_the_first),
 	    cmocka_unit_test(immutable_and_pinned_objects_stay_so_in_the_other_word_size),
 	    cmocka_unit_test(a_last_segment_of_leftovers_is_joined_to_the_one_before),
