@@ -39,6 +39,9 @@ if(IMAGO_COVERAGE)
   endif()
   # -O1: branches stay where the source has them.
   target_compile_options(imago_options INTERFACE -O1 -fprofile-instr-generate -fcoverage-mapping)
+  if(IMAGO_COVERAGE STREQUAL "MCDC") # whether each condition decides, too: clang 18 or newer
+    target_compile_options(imago_options INTERFACE -fcoverage-mcdc)
+  endif()
   target_link_options(imago_options INTERFACE -fprofile-instr-generate)
 endif()
 
