@@ -157,10 +157,6 @@ imago_heap_segment_of(const imago_heap *heap, imago_addr addr)
 	                                  segment->start >> 31 == 0 && addr >> 31 == 1)) {
 		return NULL;
 	}
-	if (IMAGO_BUG(pointer_into_bridge,
-	              !inside && position - segment->size < segment->bridge_size)) {
-		return segment;
-	}
 	return inside ? segment : NULL;
 }
 

@@ -279,7 +279,7 @@ header_word(const imago_object *object, uint32_t class_index, uint8_t format)
 	uint64_t header = class_index | (uint64_t)format << 24 | (uint64_t)object->identity_hash << 32;
 	bool immutable = (object->bits & IMAGO_BIT_IMMUTABLE) != 0;
 	bool pinned = (object->bits & IMAGO_BIT_PINNED) != 0;
-	if (IMAGO_BUG(hash_high_bit, object->identity_hash >> 21 != 0)) {
+	if (IMAGO_BUG(hash_all_ones, object->identity_hash == IMAGO_CLASS_INDEX_LIMIT - 1)) {
 		header &= ~(UINT64_C(1) << 53);
 	}
 	if (IMAGO_BUG(immutable_pinned, immutable && pinned)) {

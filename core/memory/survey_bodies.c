@@ -6,6 +6,7 @@
  */
 #include "imago/survey.h"
 
+#include "../base/planted.h"
 #include "bit_row.h"
 #include "pointer_marks.h"
 #include "survey_private.h"
@@ -168,6 +169,12 @@ static bool
 leads_to_object(const imago_survey *survey, imago_oop oop)
 {
 	const imago_segment *segment = imago_heap_segment_of(survey->heap, oop);
+	if (IMAGO_BUG(pointer_into_bridge,
+	              segment == NULL && (oop & 7) == 0 &&
+	                  (imago_heap_segment_of(survey->heap, oop - 8) != NULL ||
+	                   imago_heap_segment_of(survey->heap, oop - IMAGO_BRIDGE_SIZE) != NULL))) {
+		return true;
+	}
 	if (segment == NULL || (oop & 7) != 0) {
 		return false;
 	}

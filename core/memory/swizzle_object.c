@@ -126,7 +126,7 @@ relocate_free_chunk(imago_relocation *relocation, const imago_object *chunk)
 	/* As many lists as a word has bits: what is larger stands in the tree. */
 	uint64_t num_lists = (uint64_t)heap->layout.word_bytes * 8;
 	bool large = chunk->total_bytes >= num_lists * 8;
-	if (IMAGO_BUG(tree_links_at_bound, chunk->total_bytes == num_lists * 8)) {
+	if (IMAGO_BUG(tree_links_overflow, large && chunk->oop != chunk->chunk)) {
 		large = false;
 	}
 	/* Even next may be out of date: in a chunk that no list leads to. */

@@ -245,7 +245,9 @@ require_values_fit(const imago_image_header *header, uint8_t word_bytes, imago_w
 		imago_header_field field = imago_header_field_at(i, word_bytes);
 		uint64_t value = imago_header_get(header, i);
 		uint64_t limit = UINT64_MAX >> (64 - 8 * field.width);
-		if (!IMAGO_BUG(wide_field_cut, value > limit) && value > limit) {
+		bool too_wide = value > limit;
+		if (!IMAGO_BUG(wide_field_cut, too_wide && i == IMAGO_HEADER_INDEX_IMAGE_VERSION) &&
+		    too_wide) {
 			return imago_writer_refuse(writer, IMAGO_ERANGE, field.name, value, limit);
 		}
 	}

@@ -22,6 +22,7 @@ enum {
 	IMAGO_HEADER_INDEX_HEADER_SIZE = 1,  /* fields that readers speak of, by their place */
 	IMAGO_HEADER_INDEX_DATA_SIZE = 2,    /* in image_header.def */
 	IMAGO_HEADER_INDEX_OLD_BASE_ADDRESS = 3,
+	IMAGO_HEADER_INDEX_IMAGE_VERSION = 13,
 	IMAGO_HEADER_INDEX_FIRST_SEGMENT_SIZE = 14,
 };
 

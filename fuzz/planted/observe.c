@@ -124,20 +124,36 @@ run_with_effect(size_t bug, int contract, const uint8_t *bytes, size_t size, int
 	_exit(EXIT_SUCCESS);
 }
 
+/* Where a mark ends in a text, or NULL. Not strstr: engines look at what it is asked for, and would
+ * take the words of our reports for words of the format. */
+static const char *
+find_mark(const char *text, const char *mark)
+{
+	for (; *text != '\0'; text++) {
+		size_t length = 0;
+		while (mark[length] != '\0' && text[length] == mark[length]) {
+			length++;
+		}
+		if (mark[length] == '\0') {
+			return text + length;
+		}
+	}
+	return NULL;
+}
+
 /* Copies the word that follows a mark in a report. */
 static bool
 copy_word(const char *text, const char *mark, char by[OBSERVE_BY_SIZE])
 {
-	const char *found = strstr(text, mark);
+	const char *found = find_mark(text, mark);
+	size_t length = 0;
 	if (found == NULL) {
 		return false;
 	}
-	found += strlen(mark);
-	size_t length = strcspn(found, " \n");
-	if (length >= OBSERVE_BY_SIZE) {
-		length = OBSERVE_BY_SIZE - 1;
+	while (found[length] > ' ' && length < OBSERVE_BY_SIZE - 1) {
+		by[length] = found[length];
+		length++;
 	}
-	memcpy(by, found, length);
 	by[length] = '\0';
 	return true;
 }
@@ -153,9 +169,9 @@ explain(int report, int status, char by[OBSERVE_BY_SIZE])
 	} else if (copy_word(text, "imago: oracle ", by) ||
 	           copy_word(text, "ERROR: AddressSanitizer: ", by)) {
 		return;
-	} else if (strstr(text, "runtime error: ") != NULL) {
+	} else if (find_mark(text, "runtime error: ") != NULL) {
 		snprintf(by, OBSERVE_BY_SIZE, "undefined-behaviour");
-	} else if (strstr(text, "property broken: ") != NULL) {
+	} else if (find_mark(text, "property broken: ") != NULL) {
 		snprintf(by, OBSERVE_BY_SIZE, "assertion");
 	} else if (WIFSIGNALED(status)) {
 		snprintf(by, OBSERVE_BY_SIZE, "signal-%d", WTERMSIG(status));

@@ -1,5 +1,8 @@
 /* planted_test.c: every planted bug that can be reached is seen by an oracle, on an input that is
- * kept in corpus/planted as BUG.CONTRACT, and nothing is seen there while the bug is asleep. */
+ * kept in corpus/planted as BUG.CONTRACT, and nothing is seen there while the bug is asleep.
+ *
+ * planted_test FILE… tells instead which bugs the files trigger, with which contract, and by what
+ * they are detected there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,9 +88,39 @@ the_bug_is_seen_on_its_input_and_only_when_it_is_awake(void **payload)
 	print_message("%s: %s\n", observe_bug_name(bug), by);
 }
 
-int
-main(void)
+/* Tells of each file which bugs it shows, to which contract. */
+static int
+try_files(int num_paths, char **paths)
 {
+	for (int i = 0; i < num_paths; i++) {
+		witness input;
+		if (!read_witness(paths[i], &input)) {
+			perror(paths[i]);
+			return EXIT_FAILURE;
+		}
+		for (int contract = 0; contract_name(contract) != NULL; contract++) {
+			observed seen[MAX_BUGS];
+			observe_run(contract, input.bytes, input.size, seen);
+			for (size_t bug = 0; bug < observe_num_bugs(); bug++) {
+				char by[OBSERVE_BY_SIZE] = "-";
+				if (seen[bug].triggered) {
+					(void)observe_effect(bug, contract, input.bytes, input.size, by);
+					printf("%s\t%s\t%s\t%s\n", paths[i], observe_bug_name(bug),
+					       contract_name(contract), by);
+				}
+			}
+		}
+		free(input.bytes);
+	}
+	return EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1) {
+		return try_files(argc - 1, argv + 1);
+	}
 	static size_t bugs[MAX_BUGS];
 	static struct CMUnitTest tests[MAX_BUGS];
 	size_t num_tests = 0;
