@@ -34,7 +34,7 @@ static const option_spec mutate_options[] = {
 static exit_status
 list_operators(void)
 {
-	static const char *const effects[] = {"keeps", "wounds", "lies"};
+	static const char *const effects[] = {"sound", "keeps", "wounds", "lies"};
 	print("%-24s %-17s %-7s %s\n", "operator", "formats", "effect", "summary");
 	for (size_t i = 0; i < imago_num_mutations(); i++) {
 		const imago_mutation *mutation = imago_mutation_at(i);

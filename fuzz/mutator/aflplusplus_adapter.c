@@ -103,12 +103,12 @@ afl_custom_fuzz(void *data, unsigned char *buf, size_t buf_size, unsigned char *
                 unsigned char *add_buf, size_t add_buf_size, size_t max_size)
 /* NOLINTEND(readability-non-const-parameter) */
 {
-	static const char *const donate[] = {"object.donor"};
+	static const char *const donate[] = {"sound.splice", "object.donor"};
 	afl_mutator *m = data;
 	imago_mutate_options options = {.seed = m->next_seed++};
 	if (add_buf != NULL && options.seed % DONATE_ONE_IN == 0) {
 		options.only = donate;
-		options.num_only = 1;
+		options.num_only = sizeof donate / sizeof donate[0];
 		options.donor = add_buf;
 		options.donor_size = add_buf_size;
 	}

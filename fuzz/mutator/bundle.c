@@ -54,7 +54,7 @@ bundle_find(const subject *s, const char *name)
 }
 
 static size_t
-print_number(char text[NUMBER_SIZE], uint64_t value)
+print_number(char *text, uint64_t value)
 {
 	char reversed[NUMBER_SIZE];
 	size_t length = 0;
@@ -66,6 +66,18 @@ print_number(char text[NUMBER_SIZE], uint64_t value)
 		text[i] = reversed[length - 1 - i];
 	}
 	return length;
+}
+
+/* Addresses of 32 bits are written signed (composed.md §5). */
+static size_t
+print_address(char text[NUMBER_SIZE], const subject *s, uint64_t value)
+{
+	const bool negative = subject_word(s) == 4 && value > INT32_MAX && value <= UINT32_MAX;
+	if (!negative) {
+		return print_number(text, value);
+	}
+	text[0] = '-';
+	return 1 + print_number(text + 1, (UINT64_C(1) << 32) - value);
 }
 
 bool
@@ -136,7 +148,8 @@ bundle_set(subject *s, const char *name, const char *key, uint64_t value)
 	if (file == NULL || !bundle_find_number(s, file, key, &at, &length)) {
 		return false;
 	}
-	const size_t text_length = print_number(text, value);
+	const size_t text_length = strcmp(key, "startAddress") == 0 ? print_address(text, s, value)
+	                                                            : print_number(text, value);
 	if (text_length == length && memcmp(s->bytes + at, text, length) == 0) {
 		return false;
 	}

@@ -1,5 +1,10 @@
 /* libfuzzer_adapter.c: the mutator as libFuzzer's custom mutator and crossover. Linked to every
- * target of a libFuzzer build. */
+ * target of a libFuzzer build.
+ *
+ * IMAGO_MUTATOR=bytes in the environment leaves everything to the engine: what a comparison is made
+ * with (ci/mutator). */
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "imago/mutate.h"
@@ -11,13 +16,24 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8
                                  size_t size2, uint8_t *out, size_t max_out_size,
                                  unsigned int seed);
 
+static bool
+engine_alone(void)
+{
+	static int answer = -1; /* asked for each mutant; the environment is read once */
+	if (answer < 0) {
+		const char *mutator = getenv("IMAGO_MUTATOR");
+		answer = mutator != NULL && strcmp(mutator, "bytes") == 0;
+	}
+	return answer != 0;
+}
+
 enum { ENGINES_SHARE = 16, DONATIONS = 4 };
 
 size_t
 LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
 {
 	/* The engine's own edits know the dictionary and the compares it has seen. */
-	if (seed % ENGINES_SHARE == 0) {
+	if (engine_alone() || seed % ENGINES_SHARE == 0) {
 		return LLVMFuzzerMutate(data, size, max_size);
 	}
 	return imago_mutate(data, size, max_size, seed);
@@ -48,15 +64,18 @@ size_t
 LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2,
                           uint8_t *out, size_t max_out_size, unsigned int seed)
 {
-	static const char *const donate[] = {"object.donor"};
+	static const char *const donate[] = {"sound.splice", "object.donor"};
 	const imago_mutate_options options = {.seed = seed,
 	                                      .only = donate,
-	                                      .num_only = 1,
+	                                      .num_only = sizeof donate / sizeof donate[0],
 	                                      .num_edits = 1 + seed % DONATIONS,
 	                                      .donor = data2,
 	                                      .donor_size = size2};
 	imago_mutate_report report = {.num_applied = 0};
 	size_t size = 0;
+	if (engine_alone()) {
+		return 0; /* the engine takes one of its own mutations, crossover among them */
+	}
 	if (size1 > 0 && size1 <= max_out_size) {
 		memcpy(out, data1, size1);
 		size = imago_mutate_with(out, size1, max_out_size, &options, &report);

@@ -16,6 +16,7 @@ enum {
 #define KEEPS  IMAGO_MUTATION_KEEPS
 #define WOUNDS IMAGO_MUTATION_WOUNDS
 #define LIES   IMAGO_MUTATION_LIES
+#define SOUND  IMAGO_MUTATION_SOUND
 
 static const imago_mutation mutations[] = {
 #define IMAGO_MUTATION(function, name, formats, effect, weight, summary) \
@@ -74,6 +75,7 @@ typedef struct session {
 	imago_mutate_report *report;
 	bool as_bytes; /* edits that know nothing of images */
 	bool closed;   /* repair will follow: no edit that it would undo */
+	bool sound;    /* only edits that an image without errors survives as such */
 	bool lied;
 	bool wounded;
 	uint16_t allowed[NUM_MUTATIONS]; /* indices, once per weight would be too long: see pick */
@@ -109,7 +111,10 @@ list_allowed(session *call)
 		    mutation->formats == ANY ? call->as_bytes || chosen : (mutation->formats & format) != 0;
 		const bool undone =
 		    call->closed && !call->as_bytes && !chosen && mutation->effect == IMAGO_MUTATION_LIES;
-		if (fits && !undone && is_asked_for(call->options, mutation)) {
+		const bool of_this_mode =
+		    call->as_bytes || chosen ||
+		    (call->sound ? mutation->effect == IMAGO_MUTATION_SOUND : !is_named(mutation, "sound"));
+		if (fits && !undone && of_this_mode && is_asked_for(call->options, mutation)) {
 			call->allowed[call->num_allowed++] = (uint16_t)i;
 			call->total_weight += details[i].weight;
 		}
@@ -128,7 +133,7 @@ pick_operator(session *call)
 	return call->allowed[i];
 }
 
-enum { MAX_TRIES = 16 };
+enum { MAX_TRIES = 16, SOUND_MODES = 5 };
 
 /* One edit by one of the allowed operators. */
 static bool
@@ -207,6 +212,7 @@ imago_mutate_with(uint8_t *buffer, size_t size, size_t capacity,
 	const bool mostly = options->repair == IMAGO_REPAIR_MOSTLY;
 	call.as_bytes = mode == 0 && mostly && options->only == NULL;
 	call.closed = options->repair == IMAGO_REPAIR_ALWAYS || (mostly && mode != 1);
+	call.sound = mode >= 8 - SOUND_MODES && mostly;
 	const unsigned num_edits =
 	    options->num_edits == 0 ? choose_num_edits(&first) : options->num_edits;
 

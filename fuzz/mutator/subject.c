@@ -6,6 +6,7 @@
 #include "bundle.h"
 #include "imago/byte_order.h"
 #include "imago/checked.h"
+#include "imago/rebuild.h"
 
 enum { MEBIBYTE = 1 << 20, MAX_CHUNKS = 1 << 20, MAX_SCAN = 2048 };
 
@@ -98,15 +99,39 @@ subject_open(subject *s, uint8_t *bytes, /* NOLINT(readability-non-const-paramet
 	read_structure(s);
 }
 
+void
+subject_open_donor(subject *donor, const uint8_t *bytes, size_t size, const imago_heap *like,
+                   uint64_t seed)
+{
+	imago_image image;
+	const imago_rebuild_options options = {.layout = like->layout};
+	*donor = (subject){.size = size};
+	donor->dice.state = seed;
+	imago_allocator_init(&donor->allocator, 16 * (uint64_t)size + 2 * (uint64_t)MEBIBYTE);
+	if (imago_image_read(&image, bytes, size, &donor->allocator, NULL) == IMAGO_OK &&
+	    image.heap->model == like->model && image.heap->num_segments > 0 &&
+	    imago_rebuild(&donor->heap, image.heap, &options, &donor->allocator, NULL, NULL) ==
+	        IMAGO_OK) {
+		donor->format = image.format;
+		donor->readable = subject_map(donor);
+	}
+	imago_image_close(&image);
+}
+
 static void
 forget(subject *s)
 {
 	imago_heap_destroy(s->heap);
 	imago_release(&s->allocator, s->chunks, s->chunk_capacity * sizeof *s->chunks);
 	imago_release(&s->allocator, s->files, MAX_SUBJECT_FILES * sizeof *s->files);
+	imago_release(&s->allocator, s->ruled, s->ruled_capacity * sizeof *s->ruled);
 	s->heap = NULL;
 	s->chunks = NULL;
 	s->files = NULL;
+	s->ruled = NULL;
+	s->num_ruled = 0;
+	s->ruled_capacity = 0;
+	s->ruled_known = false;
 	s->num_chunks = 0;
 	s->chunk_capacity = 0;
 	s->num_files = 0;
@@ -188,6 +213,7 @@ bool
 subject_map(subject *s)
 {
 	s->num_chunks = 0;
+	s->ruled_known = false;
 	for (size_t i = 0; i < s->heap->num_segments; i++) {
 		imago_addr next = s->heap->segments[i].start;
 		const imago_addr end = next + s->heap->segments[i].size;

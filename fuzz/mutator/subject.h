@@ -63,6 +63,10 @@ typedef struct subject {
 	subject_chunk *chunks;
 	size_t num_chunks;
 	size_t chunk_capacity;
+	imago_oop *ruled; /* sorted: the objects that rules speak of (ruled.h) */
+	size_t num_ruled;
+	size_t ruled_capacity;
+	bool ruled_known;
 	const uint8_t *donor;
 	size_t donor_size;
 } subject;
@@ -70,6 +74,11 @@ typedef struct subject {
 /* Reads the structure; !readable where there is none, or too much. Close in every case. */
 void subject_open(subject *s, uint8_t *bytes, size_t size, size_t capacity, uint64_t seed);
 void subject_close(subject *s);
+
+/* Reads the structure of an image for objects to be taken from, in the layout of another heap; not
+ * readable where that cannot be. The bytes are copied. */
+void subject_open_donor(subject *donor, const uint8_t *bytes, size_t size, const imago_heap *like,
+                        uint64_t seed);
 
 /* Reads everything anew after the whole file was replaced. */
 void subject_reopen(subject *s);

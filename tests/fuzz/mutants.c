@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "imago/check.h"
 #include "imago/walk.h"
 
 enum { CANARY_SIZE = 64, CANARY = 0xA5 };
@@ -70,6 +71,29 @@ void
 mutant_release(mutant *m)
 {
 	free(m->block);
+}
+
+static bool
+report_nothing(const imago_finding *finding, void *payload)
+{
+	(void)finding;
+	(void)payload;
+	return true;
+}
+
+bool
+is_sound(const uint8_t *bytes, size_t size)
+{
+	imago_allocator allocator;
+	imago_image image;
+	imago_check_sink sink;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_check_sink_init(&sink, NULL, report_nothing, NULL);
+	const bool sound = imago_image_read(&image, bytes, size, &allocator, NULL) == IMAGO_OK &&
+	                   imago_image_check(&image, &sink, &allocator, NULL) == IMAGO_OK &&
+	                   sink.summary.num_errors == 0;
+	imago_image_close(&image);
+	return sound;
 }
 
 bool

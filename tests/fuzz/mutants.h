@@ -32,4 +32,7 @@ void mutant_release(mutant *m);
 /* The reader accepts the bytes and the walk reaches the end of every segment. */
 bool is_walkable(const uint8_t *bytes, size_t size);
 
+/* True when it is an image without errors. */
+bool is_sound(const uint8_t *bytes, size_t size);
+
 #endif
