@@ -12,11 +12,14 @@
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
 
-enum { REPORTED, NO_LEAK, UNCHANGED, BUDGET_IS_ENOUGH, BUDGET_IS_KEPT, UNANSWERED };
+enum { REPORTED, NO_LEAK, UNCHANGED, BUDGET_IS_ENOUGH, BUDGET_IS_KEPT, HANDED_OUT };
 static const char *const oracles[] = {
-    [REPORTED] = "failing_allocation_is_reported",  [NO_LEAK] = "no_leak",
-    [UNCHANGED] = "input_heap_unchanged",           [BUDGET_IS_ENOUGH] = "peak_is_enough",
-    [BUDGET_IS_KEPT] = "less_than_peak_is_refused", [UNANSWERED] = "no_answer_after_a_failure",
+    [REPORTED] = "failing_allocation_is_reported",
+    [NO_LEAK] = "no_leak",
+    [UNCHANGED] = "input_heap_unchanged",
+    [BUDGET_IS_ENOUGH] = "peak_is_enough",
+    [BUDGET_IS_KEPT] = "less_than_peak_is_refused",
+    [HANDED_OUT] = "nothing_handed_out_after_a_failure",
 };
 FUZZ_DECLARE_ORACLES("allocation_failure", oracles);
 
@@ -42,7 +45,7 @@ expect_refusal(const allocation_subject *subject, const allocation_outcome *outc
 	FUZZ_ORACLE(REPORTED, outcome->error.status == IMAGO_ENOMEM);
 	FUZZ_ORACLE(REPORTED, outcome->error.what != NULL && outcome->error.what[0] != '\0');
 	FUZZ_ORACLE(REPORTED, imago_error_format(&outcome->error, line, sizeof line) < sizeof line);
-	FUZZ_ORACLE(UNANSWERED, outcome->answer == 0);
+	FUZZ_ORACLE(HANDED_OUT, outcome->answer == 0);
 	expect_clean(subject, outcome, fingerprint);
 }
 

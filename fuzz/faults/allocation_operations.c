@@ -40,13 +40,15 @@ allocation_fingerprint(const imago_heap *heap)
 	return hash;
 }
 
-/* Takes a heap that an operation made, and what the operation answered with. */
+/* Takes a heap that an operation made; after a failure there must be none. */
 static imago_status
 conclude(imago_status status, imago_heap *made, uint64_t *answer)
 {
 	if (status == IMAGO_OK) {
 		*answer = allocation_fingerprint(made);
 		imago_heap_destroy(made);
+	} else {
+		*answer = made != NULL;
 	}
 	return status;
 }
@@ -57,9 +59,7 @@ run_read(const allocation_subject *subject, imago_allocator *allocator, uint64_t
 {
 	imago_image image;
 	imago_status status = imago_image_read(&image, subject->bytes, subject->size, allocator, error);
-	if (status == IMAGO_OK) {
-		*answer = allocation_fingerprint(image.heap);
-	}
+	*answer = status == IMAGO_OK ? allocation_fingerprint(image.heap) : image.heap != NULL;
 	imago_image_close(&image);
 	return status;
 }
@@ -74,9 +74,7 @@ run_open(const allocation_subject *subject, imago_allocator *allocator, uint64_t
 	const imago_file_system files = model_disk_files(disk);
 	model_disk_put(disk, "x.image", subject->bytes, (size_t)subject->size);
 	imago_status status = imago_image_open_in(&image, &files, "x.image", allocator, error);
-	if (status == IMAGO_OK) {
-		*answer = allocation_fingerprint(image.heap);
-	}
+	*answer = status == IMAGO_OK ? allocation_fingerprint(image.heap) : image.heap != NULL;
 	imago_image_close(&image);
 	model_disk_destroy(disk);
 	return status;
@@ -212,9 +210,11 @@ static imago_status
 run_digest(const allocation_subject *subject, imago_allocator *allocator, uint64_t *answer,
            imago_error *error)
 {
-	imago_digest digest;
+	imago_digest digest = {{0}};
+	const imago_digest untouched = digest;
 	imago_status status = imago_digest_compute(&digest, subject->image->heap, allocator, error);
-	*answer = status == IMAGO_OK ? mix(1, digest.bytes, sizeof digest.bytes) : 0;
+	*answer = status == IMAGO_OK ? mix(1, digest.bytes, sizeof digest.bytes)
+	                             : memcmp(&digest, &untouched, sizeof digest) != 0;
 	return status;
 }
 

@@ -19,7 +19,7 @@ typedef struct allocation_subject {
 } allocation_subject;
 
 /* Does its work with the allocator alone and gives everything back. *answer tells what came of it:
- * equal for equal results; 0 after a failure. */
+ * equal for equal results; after a failure 0, or 1 when something was handed out all the same. */
 typedef imago_status allocation_run_fn(const allocation_subject *subject,
                                        imago_allocator *allocator, uint64_t *answer,
                                        imago_error *error);
