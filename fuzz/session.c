@@ -15,9 +15,9 @@
 #include "fuzz_image.h"
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
-#include "imago/builder.h"
 #include "imago/swizzle.h"
 #include "imago/walk.h"
+#include "session_build.h"
 #include "session_model.h"
 
 enum {
@@ -44,7 +44,7 @@ static const char *const oracles[] = {
 };
 FUZZ_DECLARE_ORACLES("session", oracles);
 
-enum { MAX_STEPS = 8, MAX_BUILT = 24, MAX_BUILT_SLOTS = 12, ATTEMPTS = 16 };
+enum { MAX_STEPS = 8, ATTEMPTS = 16 };
 
 typedef struct session {
 	fuzz_decisions choices;
@@ -422,53 +422,6 @@ take_steps(session *at)
 	}
 }
 
-/* An image that is built: objects, and what is stored in them, kept by hand. */
-typedef struct built_object {
-	imago_oop oop;
-	uint64_t num_slots; /* of pointers; else elements of one byte */
-	bool is_bytes;
-	uint64_t slots[MAX_BUILT_SLOTS];
-} built_object;
-
-static void
-add_object(session *at, imago_builder *builder, built_object *added)
-{
-	const bool is_bytes = fuzz_decide(&at->choices, 2) != 0;
-	*added = (built_object){.num_slots = fuzz_decide(&at->choices, MAX_BUILT_SLOTS + 1),
-	                        .is_bytes = is_bytes};
-	if (is_bytes) {
-		added->oop = imago_builder_new_bits(
-		    builder, imago_builder_class(builder, IMAGO_KERNEL_BYTE_ARRAY), added->num_slots);
-	} else {
-		added->oop = imago_builder_new_pointers(
-		    builder, imago_builder_class(builder, IMAGO_KERNEL_ARRAY), added->num_slots);
-	}
-	for (uint64_t i = 0; i < added->num_slots; i++) {
-		added->slots[i] = is_bytes ? 0 : imago_builder_nil(builder);
-	}
-}
-
-/* Stores a byte, an integer, or another object. */
-static void
-store_in_built(session *at, imago_builder *builder, built_object *objects, size_t num_objects)
-{
-	built_object *object = &objects[fuzz_decide(&at->choices, (uint32_t)num_objects)];
-	const uint64_t index = fuzz_decide(&at->choices, MAX_BUILT_SLOTS);
-	if (index >= object->num_slots) {
-		return;
-	}
-	const uint64_t number = fuzz_decide(&at->choices, 256);
-	if (object->is_bytes) {
-		object->slots[index] = number;
-		imago_builder_store_element(builder, object->oop, index, number);
-		return;
-	}
-	object->slots[index] = fuzz_decide(&at->choices, 2) != 0
-	                           ? imago_builder_integer(builder, (int64_t)number - 128)
-	                           : objects[number % num_objects].oop;
-	imago_builder_store(builder, object->oop, index, object->slots[index]);
-}
-
 /* The model's reader finds every object where the builder said, with what was stored in it. */
 static void
 look_at_built(const session *at, const built_object *objects, size_t num_objects)
@@ -490,23 +443,8 @@ look_at_built(const session *at, const built_object *objects, size_t num_objects
 static void
 build(session *at)
 {
-	static const uint32_t numbers[] = {6521, 68021, 6505, 6502, 7033, 68533, 6504};
-	const imago_builder_options options = {
-	    .image_format = numbers[fuzz_decide(&at->choices, sizeof numbers / sizeof numbers[0])],
-	    .byte_order = fuzz_decide(&at->choices, 2) != 0 ? IMAGO_BIG_ENDIAN : IMAGO_LITTLE_ENDIAN,
-	};
-	imago_builder *builder = NULL;
-	built_object objects[MAX_BUILT];
-	FUZZ_ASSERT(imago_builder_create(&builder, &options, &at->allocator, &at->error) == IMAGO_OK);
-	const size_t num_objects = 1 + fuzz_decide(&at->choices, MAX_BUILT);
-	for (size_t i = 0; i < num_objects; i++) {
-		add_object(at, builder, &objects[i]);
-	}
-	for (size_t i = 0; i < 2 * num_objects; i++) {
-		store_in_built(at, builder, objects, num_objects);
-	}
-	FUZZ_ASSERT(imago_builder_finish(builder, &at->heap, &at->error) == IMAGO_OK);
-	imago_builder_destroy(builder);
+	built_object objects[SESSION_MAX_BUILT];
+	const size_t num_objects = session_build(&at->heap, objects, &at->choices, &at->allocator);
 	at->format = at->heap->model == IMAGO_SPUR ? IMAGO_FORMAT_SPUR : IMAGO_FORMAT_V3;
 	fuzz_output_write(&at->saved, at->heap, at->format);
 	look_at_saved(at);

@@ -1,32 +1,10 @@
 /* session_model.c: reading an image one number at a time. */
-#include "session_model.h"
+#include "session_model_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	PREFIX = 512,
-	BRIDGE = 16,
-	FIELD_FORMAT = 0,
-	FIELD_HEADER_SIZE,
-	FIELD_DATA_SIZE,
-	FIELD_BASE,
-	FIELD_SPECIALS,
-	FIELD_FLAGS = 7,
-	FIELD_FIRST_SEGMENT = 14,
-	FIELD_FREE = 15,
-	FLOATS_LOW_WORD_FIRST = 2,
-	SPUR_FLOAT = 34,
-	V3_SPECIAL_FLOAT = 9,
-	V3_SPECIAL_COMPACT = 28,
-};
-
-/* Bytes with addresses: one segment's objects. */
-typedef struct part {
-	const uint8_t *bytes;
-	size_t size;
-	uint64_t start;
-} part;
+enum { SPUR_FLOAT = 34, V3_SPECIAL_FLOAT = 9, V3_SPECIAL_COMPACT = 28 };
 
 /* An object while it is read: where its body is. */
 typedef struct body {
@@ -36,8 +14,8 @@ typedef struct body {
 	uint64_t unused; /* bytes at the end */
 } body;
 
-static uint64_t
-number_at(const uint8_t *at, unsigned width, bool big)
+uint64_t
+session_number_at(const uint8_t *at, unsigned width, bool big)
 {
 	uint64_t number = 0;
 	for (unsigned i = 0; i < width; i++) {
@@ -58,21 +36,6 @@ grow(void *block, size_t count, size_t size)
 		abort();
 	}
 	return moved;
-}
-
-static bool
-known_number(session_image *image, uint64_t number)
-{
-	static const unsigned spur32[] = {6521, 7033}, spur64[] = {68021, 68533};
-	static const unsigned v3[] = {6502, 6504, 6505};
-	for (unsigned i = 0; i < 3; i++) {
-		image->v3 = v3[i] == number;
-		image->word = i < 2 && spur64[i] == number ? 8 : 4;
-		if (image->v3 || image->word == 8 || (i < 2 && spur32[i] == number)) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static bool
@@ -107,7 +70,8 @@ interpret_format(const session_image *image, const session_object *object, body 
 		if (object->num_slots == 0) {
 			return false;
 		}
-		found->num_oops = 1 + num_literals(image, number_at(found->at, image->word, image->big));
+		found->num_oops =
+		    1 + num_literals(image, session_number_at(found->at, image->word, image->big));
 		found->unused = format % (image->v3 ? 4 : 8);
 	} else if (format >= first_bytes) {
 		found->unused = format % (image->v3 ? 4 : 8);
@@ -135,7 +99,8 @@ read_body(const session_image *image, session_object *object, const body *from)
 		abort();
 	}
 	for (size_t i = 0; i < object->num_values; i++) {
-		object->values[i].number = number_at(from->at + i * image->word, image->word, image->big);
+		object->values[i].number =
+		    session_number_at(from->at + i * image->word, image->word, image->big);
 	}
 	const uint8_t *rest = from->at + object->num_values * image->word;
 	for (size_t i = 0; i < object->num_bytes; i++) {
@@ -157,7 +122,7 @@ add_object(session_image *image, session_object *object, body *from)
 }
 
 static bool
-parse_spur_part(session_image *image, const part *from)
+parse_spur_part(session_image *image, const session_part *from)
 {
 	size_t at = 0;
 	while (at < from->size) {
@@ -165,13 +130,13 @@ parse_spur_part(session_image *image, const part *from)
 		if (from->size - at < 16) {
 			return false;
 		}
-		uint64_t header = number_at(from->bytes + at, 8, image->big);
+		uint64_t header = session_number_at(from->bytes + at, 8, image->big);
 		object.num_slots = header >> 56;
 		if (object.num_slots == 255) {
 			object.num_slots = header & UINT64_C(0xFFFFFFFFFFFFFF);
 			at += 8;
 			object.address += 8;
-			header = number_at(from->bytes + at, 8, image->big);
+			header = session_number_at(from->bytes + at, 8, image->big);
 		}
 		uint64_t room = from->size - at - 8;
 		if (object.num_slots > room / image->word) {
@@ -198,17 +163,18 @@ parse_spur_part(session_image *image, const part *from)
 }
 
 static bool
-parse_v3_part(session_image *image, const part *from)
+parse_v3_part(session_image *image, const session_part *from)
 {
 	size_t at = 0;
 	while (at < from->size) {
 		session_object object = {.address = 0};
-		uint64_t first = from->size - at < 4 ? 0 : number_at(from->bytes + at, 4, image->big);
+		uint64_t first =
+		    from->size - at < 4 ? 0 : session_number_at(from->bytes + at, 4, image->big);
 		size_t extra = first % 4 == 0 ? 8 : first % 4 == 1 ? 4 : 0;
 		if (from->size - at < extra + 4) {
 			return false;
 		}
-		uint64_t base = number_at(from->bytes + at + extra, 4, image->big);
+		uint64_t base = session_number_at(from->bytes + at + extra, 4, image->big);
 		uint64_t size = first % 4 == 0 ? first : first % 4 == 2 ? first - 2 : base & 0xFC;
 		at += extra;
 		if (size < 4 || size % 4 != 0 || size > from->size - at) {
@@ -222,7 +188,7 @@ parse_v3_part(session_image *image, const part *from)
 		object.cls.number = base >> 12 & 31;
 		if (extra != 0) {
 			object.cls.kind = SESSION_ELSEWHERE;
-			object.cls.number = number_at(from->bytes + at - 4, 4, image->big) / 4 * 4;
+			object.cls.number = session_number_at(from->bytes + at - 4, 4, image->big) / 4 * 4;
 		}
 		body found = {.at = from->bytes + at + 4};
 		if (first % 4 != 2 && !add_object(image, &object, &found)) {
@@ -233,8 +199,8 @@ parse_v3_part(session_image *image, const part *from)
 	return true;
 }
 
-static bool
-parse_part(session_image *image, const part *from)
+bool
+session_parse_part(session_image *image, const session_part *from)
 {
 	return image->v3 ? parse_v3_part(image, from) : parse_spur_part(image, from);
 }
@@ -312,8 +278,8 @@ settle_float(const session_image *image, session_object *object)
 	}
 }
 
-static bool
-link_all(session_image *image)
+bool
+session_link(session_image *image)
 {
 	for (size_t i = 1; i < image->num_objects; i++) {
 		if (image->objects[i].address <= image->objects[i - 1].address) {
@@ -336,211 +302,6 @@ link_all(session_image *image)
 		}
 	}
 	return image->specials < image->num_objects;
-}
-
-unsigned
-session_field_width(const session_image *image, size_t field)
-{
-	static const unsigned widths[SESSION_NUM_FIELDS] = {4, 4, 0, 0, 0, 0, 0, 0,
-	                                                    4, 2, 2, 4, 2, 2, 0, 0};
-	return widths[field] == 0 ? image->word : widths[field];
-}
-
-static bool
-parse_classic(session_image *image, const uint8_t *file, size_t size)
-{
-	size_t at = 0;
-	for (;; at = PREFIX) {
-		if (size < at + 128) {
-			return false;
-		}
-		image->big = !known_number(image, number_at(file + at, 4, false));
-		if (!image->big || known_number(image, number_at(file + at, 4, true))) {
-			break;
-		}
-		if (at == PREFIX) {
-			return false;
-		}
-	}
-	size_t field_at = at;
-	for (size_t i = 0; i < SESSION_NUM_FIELDS; i++) {
-		unsigned width = session_field_width(image, i);
-		image->fields[i] = number_at(file + field_at, width, image->big);
-		image->has_field[i] = true;
-		field_at += width;
-	}
-	at += (size_t)image->fields[FIELD_HEADER_SIZE];
-	part segment = {.start = image->fields[FIELD_BASE]};
-	uint64_t next = image->fields[image->v3 ? FIELD_DATA_SIZE : FIELD_FIRST_SEGMENT];
-	if (!image->v3 && next == 0) {
-		return false;
-	}
-	while (next != 0) {
-		if (at > size || next > size - at || (!image->v3 && next < BRIDGE)) {
-			return false;
-		}
-		segment.bytes = file + at;
-		segment.size = (size_t)next - (image->v3 ? 0 : BRIDGE);
-		if (!parse_part(image, &segment)) {
-			return false;
-		}
-		at += (size_t)next;
-		segment.start += next;
-		next = 0;
-		if (!image->v3) {
-			const uint8_t *bridge = file + at - BRIDGE;
-			uint64_t span = number_at(bridge, 8, image->big);
-			next = number_at(bridge + 8, 8, image->big);
-			segment.start +=
-			    span >> 56 == 0 ? 0 : (span & UINT64_C(0xFFFFFFFFFFFFFF)) * image->word;
-		}
-	}
-	return link_all(image);
-}
-
-/* A file in a bundle: "NAME SIZE\n" and its bytes. */
-static bool
-find_in_bundle(const uint8_t *bundle, size_t size, const char *name, part *found)
-{
-	static const char magic[] = "imago folder 1\n";
-	size_t at = sizeof magic - 1;
-	while (at < size) {
-		const uint8_t *blank = memchr(bundle + at, ' ', size - at);
-		const uint8_t *end = memchr(bundle + at, '\n', size - at);
-		if (blank == NULL || end == NULL || blank > end) {
-			return false;
-		}
-		uint64_t length = 0;
-		for (const uint8_t *digit = blank + 1; digit < end; digit++) {
-			length = length * 10 + (uint64_t)(*digit - '0');
-		}
-		size_t name_length = (size_t)(blank - (bundle + at));
-		size_t data = (size_t)(end + 1 - bundle);
-		if (length > size - data) {
-			return false;
-		}
-		if (name_length == strlen(name) && memcmp(bundle + at, name, name_length) == 0) {
-			*found = (part){.bytes = bundle + data, .size = (size_t)length};
-			return true;
-		}
-		at = data + (size_t)length;
-	}
-	return false;
-}
-
-/* The number behind "#NAME :", as imago writes it: a signed decimal. */
-static bool
-find_number(const part *text, const char *name, uint64_t *number)
-{
-	char line[64];
-	size_t at = 0;
-	while (at < text->size) {
-		size_t length = 0;
-		while (at + length < text->size && text->bytes[at + length] != '\n') {
-			length++;
-		}
-		size_t kept = length < sizeof line - 1 ? length : sizeof line - 1;
-		memcpy(line, text->bytes + at, kept);
-		line[kept] = '\0';
-		char *mark = strchr(line, '#');
-		char *colon = strstr(line, " : ");
-		if (mark != NULL && colon != NULL && strlen(name) == (size_t)(colon - mark - 1) &&
-		    memcmp(mark + 1, name, strlen(name)) == 0) {
-			*number =
-			    colon[3] == '-' ? 0 - strtoull(colon + 4, NULL, 10) : strtoull(colon + 3, NULL, 10);
-			return true;
-		}
-		at += length + 1;
-	}
-	return false;
-}
-
-static bool
-parse_folder_part(session_image *image, const uint8_t *bundle, size_t size, const char *stem,
-                  size_t bridge)
-{
-	char name[32];
-	part metadata, data;
-	uint64_t start, length;
-	strcpy(name, stem);
-	bool found = find_in_bundle(bundle, size, strcat(name, ".ston"), &metadata);
-	strcpy(name, stem);
-	if (!found || !find_in_bundle(bundle, size, strcat(name, ".data"), &data) ||
-	    !find_number(&metadata, "startAddress", &start) ||
-	    !find_number(&metadata, "dataSize", &length) || length > data.size || length < bridge) {
-		return false;
-	}
-	data.size = (size_t)length - bridge;
-	data.start = image->word == 4 ? start & UINT32_MAX : start;
-	return data.size == 0 || parse_part(image, &data);
-}
-
-static bool
-parse_folder(session_image *image, const uint8_t *bundle, size_t size)
-{
-	static const char *const names[SESSION_NUM_FIELDS] = {
-	    "imageFormat",
-	    "imageHeaderSize",
-	    "dataSize",
-	    "oldBaseAddr",
-	    "initialSpecialObjectsOop",
-	    "hdrLastHash",
-	    "savedWindowSize",
-	    "headerFlags",
-	    "extraVMMemory",
-	    "hdrNumStackPages",
-	    "hdrCogCodeSize",
-	    "hdrEdenBytes",
-	    "hdrMaxExtSemTabSize",
-	    "imageVersion",
-	    "firstSegSize",
-	    "freeOldSpaceInImage",
-	};
-	part header;
-	if (!find_in_bundle(bundle, size, "header.ston", &header)) {
-		return false;
-	}
-	for (size_t i = 0; i < SESSION_NUM_FIELDS; i++) {
-		image->has_field[i] = find_number(&header, names[i], &image->fields[i]);
-	}
-	uint8_t number[4];
-	for (unsigned i = 0; i < 4; i++) {
-		number[i] = (uint8_t)(image->fields[FIELD_FORMAT] >> 8 * i);
-	}
-	image->big = !known_number(image, number_at(number, 4, false));
-	image->fields[FIELD_FORMAT] = number_at(number, 4, image->big);
-	if ((image->big && !known_number(image, image->fields[FIELD_FORMAT])) || image->v3) {
-		return false;
-	}
-	for (size_t i = 0; i < SESSION_NUM_FIELDS && image->word == 4; i++) {
-		image->fields[i] &= UINT32_MAX;
-	}
-	for (unsigned i = 0;; i++) {
-		char stem[16] = "seg";
-		char digits[8] = {0};
-		part data;
-		for (unsigned rest = i, end = i < 10 ? 1 : i < 100 ? 2 : 3; end > 0; rest /= 10) {
-			digits[--end] = (char)('0' + rest % 10);
-		}
-		strcat(stem, digits);
-		char name[32] = "";
-		strcat(strcat(name, stem), ".data");
-		if (i == 1000 || !find_in_bundle(bundle, size, name, &data)) {
-			break;
-		}
-		if (!parse_folder_part(image, bundle, size, stem, BRIDGE)) {
-			return false;
-		}
-	}
-	return parse_folder_part(image, bundle, size, "permSpace", 0) && link_all(image);
-}
-
-bool
-session_parse(session_image *image, const uint8_t *file, size_t size)
-{
-	memset(image, 0, sizeof *image);
-	return size > 7 && memcmp(file, "imago f", 7) == 0 ? parse_folder(image, file, size)
-	                                                   : parse_classic(image, file, size);
 }
 
 void
