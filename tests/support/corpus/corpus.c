@@ -335,16 +335,28 @@ corpus_path(const corpus_recipe *recipe, const test_layout *layout, char path[CO
 }
 
 /* The composed ones are little-endian: of the others composed.bigEndian has something to say. Few
- * layouts are varied, to keep the corpus small. */
+ * layouts are varied, and few dense ones Spur's, to keep the corpus small. */
+#define V3_LITTLE     (CORPUS_V3_CLOSURES | CORPUS_LITTLE_ENDIAN)
+#define SPUR32_LITTLE (CORPUS_SPUR32 | CORPUS_LITTLE_ENDIAN)
 static const corpus_valid valid_images[] = {
-    {"small", CORPUS_ALL, IMAGO_FORMAT_SPUR, small_heap},
-    {"varied", CORPUS_ALL | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR, varied_heap},
-    {"varied", CORPUS_SPUR32 | CORPUS_LITTLE_ENDIAN | CORPUS_MANY_BYTECODE_SETS, IMAGO_FORMAT_SPUR,
-     varied_heap},
-    {"varied", CORPUS_SPUR32 | CORPUS_LITTLE_ENDIAN | CORPUS_ONE_BYTECODE_SET,
-     IMAGO_FORMAT_COMPOSED, varied_heap},
+    {"small", CORPUS_ALL | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR, small_heap, NULL},
+    {"varied", CORPUS_WORD_32 | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR, varied_heap, NULL},
+    {"varied", CORPUS_SPUR64 | CORPUS_LITTLE_ENDIAN | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR,
+     varied_heap, NULL},
+    {"varied", SPUR32_LITTLE | CORPUS_MANY_BYTECODE_SETS, IMAGO_FORMAT_SPUR, varied_heap, NULL},
+    {"varied", SPUR32_LITTLE | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_COMPOSED, varied_heap, NULL},
     {"perm", CORPUS_SPUR | CORPUS_LITTLE_ENDIAN | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_COMPOSED,
-     perm_heap},
+     perm_heap, NULL},
+    {"objects", V3_LITTLE, IMAGO_FORMAT_V3, NULL, "objects"},
+    {"bits", CORPUS_V3 | CORPUS_BIG_ENDIAN, IMAGO_FORMAT_V3, NULL, "bits"},
+    {"classes", V3_LITTLE, IMAGO_FORMAT_V3, NULL, "classes"},
+    {"code", CORPUS_V3, IMAGO_FORMAT_V3, NULL, "code"},
+    {"code", SPUR32_LITTLE | CORPUS_MANY_BYTECODE_SETS, IMAGO_FORMAT_SPUR, NULL, "code"},
+    {"objects", CORPUS_SPUR32 | CORPUS_BIG_ENDIAN | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR,
+     NULL, "objects"},
+    {"spaces", CORPUS_SPUR64 | CORPUS_LITTLE_ENDIAN | CORPUS_MANY_BYTECODE_SETS, IMAGO_FORMAT_SPUR,
+     NULL, "spaces"},
+    {"spaces", SPUR32_LITTLE | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_COMPOSED, NULL, "spaces"},
 };
 
 const corpus_valid *
@@ -368,8 +380,18 @@ corpus_valid_format(const corpus_valid *valid, const test_layout *layout)
 test_image
 corpus_valid_make(const corpus_valid *valid, const test_layout *layout, imago_allocator *allocator)
 {
-	return test_image_of(valid->make(layout, allocator), corpus_valid_format(valid, layout),
-	                     allocator);
+	const imago_format_id format = corpus_valid_format(valid, layout);
+	imago_heap *heap = NULL;
+	const corpus_string *string;
+	if (valid->make != NULL) {
+		heap = valid->make(layout, allocator);
+	}
+	for (size_t i = 0; valid->string != NULL && (string = corpus_string_at(i)) != NULL; i++) {
+		if (strcmp(string->name, valid->string) == 0) {
+			heap = corpus_string_heap(string, layout, format == IMAGO_FORMAT_COMPOSED, allocator);
+		}
+	}
+	return test_image_of(heap, format, allocator);
 }
 
 void

@@ -120,12 +120,25 @@ enum { CORPUS_PATH_SIZE = 128 };
 void corpus_path(const corpus_recipe *recipe, const test_layout *layout,
                  char path[CORPUS_PATH_SIZE]);
 
+/* corpus_generated.c: byte strings that describe images (imago/generate.h): seeds of the target
+ * generate as they are, and of all others as images. */
+typedef struct corpus_string {
+	const char *name;
+	const uint8_t *bytes;
+	uint64_t size;
+} corpus_string;
+
+const corpus_string *corpus_string_at(size_t index);
+imago_heap *corpus_string_heap(const corpus_string *string, const test_layout *layout,
+                               bool composed, imago_allocator *allocator);
+
 /* The valid images. */
 typedef struct corpus_valid {
 	const char *name; /* "small" */
 	unsigned layouts;
 	imago_format_id format; /* IMAGO_FORMAT_COMPOSED, or a classic one */
-	imago_heap *(*make)(const test_layout *layout, imago_allocator *allocator);
+	imago_heap *(*make)(const test_layout *layout, imago_allocator *allocator); /* or … */
+	const char *string; /* … the name of a string that describes it */
 } corpus_valid;
 
 const corpus_valid *corpus_valid_at(size_t index);
@@ -140,8 +153,8 @@ void corpus_valid_path(const corpus_valid *valid, const test_layout *layout,
  * cannot be made. */
 typedef struct corpus_file {
 	const char *path; /* below corpus/ */
-	const char *rule; /* or "valid" */
-	const test_layout *layout;
+	const char *rule;          /* or "valid" */
+	const test_layout *layout; /* NULL: a byte string */
 	imago_format_id format;
 	const uint8_t *bytes;
 	uint64_t size;

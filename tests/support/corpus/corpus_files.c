@@ -47,10 +47,30 @@ show_valid(const corpus_valid *valid, const test_layout *layout, corpus_visit *v
 	return show(&image, &file, visit, payload);
 }
 
+/* The strings that describe generated images, as they are. */
+static bool
+show_strings(corpus_visit *visit, void *payload)
+{
+	const corpus_string *string;
+	for (size_t i = 0; (string = corpus_string_at(i)) != NULL; i++) {
+		char path[CORPUS_PATH_SIZE];
+		snprintf(path, sizeof(path), "generate/%s", string->name);
+		const corpus_file file = {
+		    .path = path, .rule = "valid", .bytes = string->bytes, .size = string->size};
+		if (!visit(&file, payload)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Valid images are committed in every layout, broken ones in one. */
 bool
 corpus_for_each_committed(corpus_visit *visit, void *payload)
 {
+	if (!show_strings(visit, payload)) {
+		return false;
+	}
 	const corpus_valid *valid;
 	for (size_t v = 0; (valid = corpus_valid_at(v)) != NULL; v++) {
 		for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
@@ -98,6 +118,8 @@ corpus_manifest_line(const corpus_file *file, char line[CORPUS_MANIFEST_LINE])
 	for (size_t i = 0; i < sizeof(hash); i++) {
 		snprintf(digits + 2 * i, 3, "%02x", hash[i]);
 	}
+	const bool image = file->layout != NULL;
 	snprintf(line, CORPUS_MANIFEST_LINE, "%s\t%s\t%s\t%s\t%s\n", file->path, digits,
-	         imago_format_name(file->format), file->layout->name, file->rule);
+	         image ? imago_format_name(file->format) : "bytes", image ? file->layout->name : "any",
+	         file->rule);
 }
