@@ -166,6 +166,13 @@ methods_of_the_second_bytecode_set_announce_their_primitives(void **state)
 }
 
 static void
+numbers_are_judged_by_their_bodies(void **state)
+{
+	(void)state;
+	assert_wounds(number_wounds);
+}
+
+static void
 special_objects_are_judged_by_what_they_are(void **state)
 {
 	(void)state;
@@ -228,6 +235,7 @@ main(void)
 	    cmocka_unit_test(contexts_are_judged_by_what_their_slots_hold),
 	    cmocka_unit_test(closures_are_judged_by_what_their_slots_hold),
 	    cmocka_unit_test(methods_of_the_second_bytecode_set_announce_their_primitives),
+	    cmocka_unit_test(numbers_are_judged_by_their_bodies),
 	    cmocka_unit_test(special_objects_are_judged_by_what_they_are),
 	    cmocka_unit_test(tables_of_v3_are_judged_by_what_they_hold),
 	    cmocka_unit_test(object_stacks_are_followed_page_by_page),

@@ -28,6 +28,7 @@ test_image wound_make(const wound *wound, const test_layout *layout, imago_alloc
 extern const wound context_wounds[];
 extern const wound closure_wounds[];
 extern const wound method_wounds[];
+extern const wound number_wounds[];
 extern const wound special_wounds[];
 extern const wound v3_wounds[];
 extern const wound hidden_root_wounds[];
