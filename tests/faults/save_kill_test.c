@@ -11,46 +11,9 @@
 #include "../../fuzz/faults/fault_plan.h"
 #include "../formats/temp_folder.h"
 #include "assertions.h"
-#include "imago/digest.h"
-#include "imago/file.h"
-#include "imago/image.h"
-#include "layouts.h"
-#include "small_image.h"
+#include "image_pair.h"
 
 enum { CHILD_FAILED = 9 };
-
-/* Two images of one format: what is there, and what is saved. */
-typedef struct pair {
-	const char *layout;
-	imago_format_id format;
-	imago_allocator allocator;
-	imago_heap *old_heap, *new_heap;
-	imago_digest old_digest, new_digest;
-} pair;
-
-static void
-pair_make(pair *made, const char *layout, imago_format_id format)
-{
-	const test_layout *found = test_layout_find(layout);
-	imago_error error = {0};
-	*made = (pair){.layout = layout, .format = format};
-	imago_allocator_init(&made->allocator, IMAGO_UNLIMITED);
-	made->old_heap = varied_heap(found, &made->allocator);
-	made->new_heap = small_heap(found, &made->allocator);
-	assert_true(made->old_heap != NULL && made->new_heap != NULL);
-	assert_ok(imago_digest_compute(&made->old_digest, made->old_heap, &made->allocator, &error),
-	          &error);
-	assert_ok(imago_digest_compute(&made->new_digest, made->new_heap, &made->allocator, &error),
-	          &error);
-}
-
-static void
-pair_release(pair *made)
-{
-	imago_heap_destroy(made->old_heap);
-	imago_heap_destroy(made->new_heap);
-	assert_int_equal(made->allocator.used, 0);
-}
 
 static void
 kill_for_real(void)
@@ -61,7 +24,7 @@ kill_for_real(void)
 
 /* Saves in a child that is killed at a call. Returns false when the save has fewer calls. */
 static bool
-save_and_kill(pair *images, const char *path, const fault *kill_at)
+save_and_kill(image_pair *images, const char *path, const fault *kill_at)
 {
 	fflush(NULL);
 	pid_t child = fork();
@@ -87,32 +50,9 @@ save_and_kill(pair *images, const char *path, const fault *kill_at)
 	return false;
 }
 
-typedef enum found_image { FOUND_NONE, FOUND_OLD, FOUND_NEW } found_image;
-
-/* Opens what is at path with the library: anything but a whole image of the two fails the test. */
-static found_image
-look(pair *images, const char *path)
-{
-	imago_image image;
-	imago_digest digest;
-	imago_error error = {0};
-	if (imago_path_kind_of(path) == IMAGO_PATH_MISSING) {
-		return FOUND_NONE;
-	}
-	assert_ok(imago_image_open(&image, path, &images->allocator, &error), &error);
-	assert_int_equal(image.format, images->format);
-	assert_ok(imago_digest_compute(&digest, image.heap, &images->allocator, &error), &error);
-	imago_image_close(&image);
-	if (memcmp(&digest, &images->old_digest, sizeof digest) == 0) {
-		return FOUND_OLD;
-	}
-	assert_memory_equal(&digest, &images->new_digest, sizeof digest);
-	return FOUND_NEW;
-}
-
 /* One kill; returns false when there was no such call. */
 static bool
-kill_once(pair *images, bool over_old, const fault *kill_at, size_t *num_old, size_t *num_new)
+kill_once(image_pair *images, bool over_old, const fault *kill_at, size_t *num_old, size_t *num_new)
 {
 	imago_error error = {0};
 	temp_folder disk = temp_folder_make();
@@ -124,14 +64,14 @@ kill_once(pair *images, bool over_old, const fault *kill_at, size_t *num_old, si
 		    &error);
 	}
 	bool killed = save_and_kill(images, path, kill_at);
-	found_image found = look(images, path);
+	found_image found = image_pair_look(images, imago_os_files(), path);
 	assert_true(found == before || found == FOUND_NEW);
 	assert_true(killed || found == FOUND_NEW);
 	*num_old += killed && found == before;
 	*num_new += killed && found == FOUND_NEW;
 	assert_ok(imago_image_save(images->new_heap, images->format, path, &images->allocator, &error),
 	          &error);
-	assert_int_equal(look(images, path), FOUND_NEW);
+	assert_int_equal(image_pair_look(images, imago_os_files(), path), FOUND_NEW);
 	temp_folder_remove(&disk);
 	return killed;
 }
@@ -144,10 +84,10 @@ kill_everywhere(const char *layout, imago_format_id format)
 	    {0, FAULT_KILLS_AFTER, 0, 0},
 	    {0, FAULT_KILLS_AFTER, 0, 100},
 	};
-	pair images;
+	image_pair images;
 	size_t num_old = 0;
 	size_t num_new = 0;
-	pair_make(&images, layout, format);
+	image_pair_make(&images, layout, format);
 	for (unsigned over_old = 0; over_old < 2; over_old++) {
 		for (size_t i = 0; i < sizeof kills / sizeof kills[0]; i++) {
 			fault kill_at = kills[i];
@@ -156,7 +96,7 @@ kill_everywhere(const char *layout, imago_format_id format)
 			} while (kill_once(&images, over_old != 0, &kill_at, &num_old, &num_new));
 		}
 	}
-	pair_release(&images);
+	image_pair_release(&images);
 	print_message("%s, %s: %zu kills: %zu left what was there, %zu the new image\n", layout,
 	              imago_format_name(format), num_old + num_new, num_old, num_new);
 	assert_true(num_old > 0 && num_new > 0);
