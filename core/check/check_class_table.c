@@ -91,7 +91,7 @@ check_stack_pages(check_context *context, imago_object page, uint64_t root)
 		imago_object next = {0};
 		for (uint64_t link = STACK_FREE_PAGE; link <= STACK_NEXT_PAGE; link++) {
 			imago_oop oop = check_slot_at(facts, &page, link);
-			if (oop == 0) {
+			if (oop == 0 || check_classify(facts, oop) == TARGET_UNKNOWN) {
 				continue;
 			}
 			imago_object other;
@@ -121,7 +121,7 @@ check_private_roots(check_context *context)
 		imago_oop oop = check_slot_at(facts, roots, i);
 		uint64_t which = i - IMAGO_FIRST_PRIVATE_ROOT;
 		imago_object object;
-		if (oop == facts->nil) {
+		if (oop == facts->nil || check_classify(facts, oop) == TARGET_UNKNOWN) {
 			continue;
 		}
 		if (which < NUM_OBJ_STACKS) {
@@ -153,9 +153,12 @@ check_page(check_context *context, uint64_t index)
 	const imago_object *roots = &facts->known.hidden_roots;
 	imago_oop oop = check_slot_at(facts, roots, index);
 	imago_object page = {0};
-	if (check_find_other(facts, oop, &page) != TARGET_HIDDEN ||
-	    page.class_index != IMAGO_CLASS_HIDDEN_ARRAY || page.format != IMAGO_FORMAT_INDEXABLE ||
-	    page.num_slots != IMAGO_CLASS_PAGE_SIZE) {
+	check_target target = check_find_other(facts, oop, &page);
+	if (target == TARGET_UNKNOWN) {
+		return false; /* where the walk stopped, that is what was reported */
+	}
+	if (target != TARGET_HIDDEN || page.class_index != IMAGO_CLASS_HIDDEN_ARRAY ||
+	    page.format != IMAGO_FORMAT_INDEXABLE || page.num_slots != IMAGO_CLASS_PAGE_SIZE) {
 		if (page.kind == IMAGO_OBJECT_HIDDEN) {
 			note_hidden(context, oop); /* it is reached, though wrong */
 		}
