@@ -358,6 +358,19 @@ split_segments(session *at)
 	(void)take_rebuilt(at, &options);
 }
 
+/* A folder's text may hold a number that is wider than a file's field. */
+static bool
+has_wide_field(const session_image *model)
+{
+	for (size_t i = 0; i < SESSION_NUM_FIELDS; i++) {
+		const unsigned width = session_field_width(model, i);
+		if (model->has_field[i] && width < 8 && model->fields[i] >> 8 * width != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 change_container(session *at)
 {
@@ -370,7 +383,8 @@ change_container(session *at)
 		at->format = other;
 		at->model.has_field[6] = false; /* a folder has no savedWindowSize */
 	} else {
-		FUZZ_ORACLE(REFUSED, status == IMAGO_EUNSUPPORTED);
+		FUZZ_ORACLE(REFUSED, status == IMAGO_EUNSUPPORTED ||
+		                         (status == IMAGO_ERANGE && has_wide_field(&at->model)));
 	}
 }
 
