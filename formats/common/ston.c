@@ -22,6 +22,41 @@ fail_here(const parser *at, const char *expected)
 	                  0);
 }
 
+/* What a character may be part of. One look at a table is a fraction of the comparisons, and texts
+ * are looked at character by character. */
+enum { SPACE = 1, DIGIT = 2, NAME = 4 };
+
+static const uint8_t character_kinds[256] = {
+    [' '] = SPACE,        ['\t'] = SPACE,       ['\n'] = SPACE,       ['\r'] = SPACE,
+    ['0'] = DIGIT | NAME, ['1'] = DIGIT | NAME, ['2'] = DIGIT | NAME, ['3'] = DIGIT | NAME,
+    ['4'] = DIGIT | NAME, ['5'] = DIGIT | NAME, ['6'] = DIGIT | NAME, ['7'] = DIGIT | NAME,
+    ['8'] = DIGIT | NAME, ['9'] = DIGIT | NAME, ['_'] = NAME,         ['a'] = NAME,
+    ['b'] = NAME,         ['c'] = NAME,         ['d'] = NAME,         ['e'] = NAME,
+    ['f'] = NAME,         ['g'] = NAME,         ['h'] = NAME,         ['i'] = NAME,
+    ['j'] = NAME,         ['k'] = NAME,         ['l'] = NAME,         ['m'] = NAME,
+    ['n'] = NAME,         ['o'] = NAME,         ['p'] = NAME,         ['q'] = NAME,
+    ['r'] = NAME,         ['s'] = NAME,         ['t'] = NAME,         ['u'] = NAME,
+    ['v'] = NAME,         ['w'] = NAME,         ['x'] = NAME,         ['y'] = NAME,
+    ['z'] = NAME,         ['A'] = NAME,         ['B'] = NAME,         ['C'] = NAME,
+    ['D'] = NAME,         ['E'] = NAME,         ['F'] = NAME,         ['G'] = NAME,
+    ['H'] = NAME,         ['I'] = NAME,         ['J'] = NAME,         ['K'] = NAME,
+    ['L'] = NAME,         ['M'] = NAME,         ['N'] = NAME,         ['O'] = NAME,
+    ['P'] = NAME,         ['Q'] = NAME,         ['R'] = NAME,         ['S'] = NAME,
+    ['T'] = NAME,         ['U'] = NAME,         ['V'] = NAME,         ['W'] = NAME,
+    ['X'] = NAME,         ['Y'] = NAME,         ['Z'] = NAME,
+};
+
+/* The position of the first character from the current one on that is of another kind. */
+static uint64_t
+end_of(const parser *at, uint8_t kind)
+{
+	uint64_t position = at->position;
+	while (position < at->size && (character_kinds[at->text[position]] & kind) != 0) {
+		position++;
+	}
+	return position;
+}
+
 static bool
 next_is(const parser *at, char character)
 {
@@ -31,22 +66,7 @@ next_is(const parser *at, char character)
 static void
 skip_space(parser *at)
 {
-	while (next_is(at, ' ') || next_is(at, '\t') || next_is(at, '\n') || next_is(at, '\r')) {
-		at->position++;
-	}
-}
-
-static bool
-is_digit(uint8_t byte)
-{
-	return byte >= '0' && byte <= '9';
-}
-
-static bool
-is_name_character(uint8_t byte)
-{
-	return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-	       byte == '_';
+	at->position = end_of(at, SPACE);
 }
 
 static imago_status
@@ -64,14 +84,13 @@ static imago_status
 take_name(parser *at, const uint8_t **name, size_t *length, const char *what)
 {
 	uint64_t start = at->position;
-	while (at->position < at->size && is_name_character(at->text[at->position])) {
-		if (at->position - start == IMAGO_STON_MAX_NAME) {
-			return imago_fail(at->error, IMAGO_ERANGE, what, start, IMAGO_STON_MAX_NAME + 1,
-			                  IMAGO_STON_MAX_NAME);
-		}
-		at->position++;
+	uint64_t end = end_of(at, NAME);
+	if (end - start > IMAGO_STON_MAX_NAME) {
+		return imago_fail(at->error, IMAGO_ERANGE, what, start, IMAGO_STON_MAX_NAME + 1,
+		                  IMAGO_STON_MAX_NAME);
 	}
-	if (at->position == start) {
+	at->position = end;
+	if (end == start) {
 		return fail_here(at, what);
 	}
 	*name = at->text + start;
@@ -88,12 +107,13 @@ take_number(parser *at, imago_ston_field *field)
 	if (field->negative) {
 		at->position++;
 	}
-	if (at->position == at->size || !is_digit(at->text[at->position])) {
+	const uint64_t end = end_of(at, DIGIT);
+	if (at->position == end) {
 		return fail_here(at, "number");
 	}
 	uint64_t limit = field->negative ? UINT64_C(1) << 63 : UINT64_MAX;
 	uint64_t magnitude = 0;
-	while (at->position < at->size && is_digit(at->text[at->position])) {
+	while (at->position < end) {
 		uint64_t digit = at->text[at->position] - (uint64_t)'0';
 		if (magnitude > (limit - digit) / 10) {
 			return imago_fail(at->error, IMAGO_ERANGE, "number", field->offset, magnitude, limit);

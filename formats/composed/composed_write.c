@@ -50,25 +50,23 @@ require_segment(const imago_heap *heap, size_t index, imago_error *error)
 
 /* The number of one field of header.ston. */
 static uint64_t
-header_value(const imago_heap *heap, const folder_sums *sums, const char *name)
+header_value(const imago_heap *heap, const folder_sums *sums, const imago_composed_field *field)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-	} own[] = {
-	    {"dataSize", sums->old_space_size + sums->perm_size},
-	    {"hdrOldSpaceSize", sums->old_space_size},
-	    {"oldBaseAddr", sums->base},
-	    {"firstSegSize", sums->first_size},
-	    {"swapBytes", 0}, /* the VM recomputes it */
-	};
-	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-		if (strcmp(name, own[i].name) == 0) {
-			return own[i].value;
-		}
+	switch (field->classic) {
+	case IMAGO_CLASSIC_data_size:
+		return sums->old_space_size + sums->perm_size;
+	case IMAGO_CLASSIC_old_base_address:
+		return sums->base;
+	case IMAGO_CLASSIC_first_segment_size:
+		return sums->first_size;
+	case IMAGO_NOT_CLASSIC: /* the VM computes swapBytes anew */
+		return field->kind == IMAGO_COMPOSED_ANY ? 0 : sums->old_space_size;
+	default:
+		break;
 	}
-	uint64_t value = imago_header_get(&heap->header, (size_t)imago_header_field_index(name));
-	bool swapped = heap->layout.byte_order == IMAGO_BIG_ENDIAN && strcmp(name, "imageFormat") == 0;
+	uint64_t value = imago_header_get(&heap->header, (size_t)field->classic);
+	bool swapped =
+	    heap->layout.byte_order == IMAGO_BIG_ENDIAN && field->classic == IMAGO_CLASSIC_image_format;
 	return swapped ? imago_composed_swapped_format((uint32_t)value) : value;
 }
 
@@ -85,7 +83,7 @@ require_header(const imago_heap *heap, const folder_sums *sums, imago_error *err
 	}
 	for (size_t i = 0; i < IMAGO_COMPOSED_NUM_FIELDS; i++) {
 		const imago_composed_field *field = &imago_composed_fields[i];
-		uint64_t value = header_value(heap, sums, field->name);
+		uint64_t value = header_value(heap, sums, field);
 		uint64_t limit = field->kind == IMAGO_COMPOSED_COUNT ? signed_limit : 2 * signed_limit + 1;
 		if (value > limit) {
 			return refuse(field->name, value, limit, error);
@@ -166,7 +164,7 @@ write_header(const imago_heap *heap, const folder_sums *sums, imago_folder *fold
 	imago_ston_number numbers[IMAGO_COMPOSED_NUM_FIELDS];
 	for (size_t i = 0; i < IMAGO_COMPOSED_NUM_FIELDS; i++) {
 		const imago_composed_field *field = &imago_composed_fields[i];
-		uint64_t value = header_value(heap, sums, field->name);
+		uint64_t value = header_value(heap, sums, field);
 		numbers[i].name = field->name;
 		numbers[i].value = field->kind == IMAGO_COMPOSED_WORD
 		                       ? imago_composed_signed(value, heap->layout)

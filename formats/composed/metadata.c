@@ -7,15 +7,23 @@
 #include "../common/image_header.h"
 
 const imago_composed_field imago_composed_fields[IMAGO_COMPOSED_NUM_FIELDS] = {
-    {"dataSize", IMAGO_COMPOSED_COUNT},         {"hdrOldSpaceSize", IMAGO_COMPOSED_COUNT},
-    {"oldBaseAddr", IMAGO_COMPOSED_WORD},       {"initialSpecialObjectsOop", IMAGO_COMPOSED_WORD},
-    {"headerFlags", IMAGO_COMPOSED_WORD},       {"extraVMMemory", IMAGO_COMPOSED_COUNT},
-    {"hdrNumStackPages", IMAGO_COMPOSED_COUNT}, {"hdrCogCodeSize", IMAGO_COMPOSED_COUNT},
-    {"hdrEdenBytes", IMAGO_COMPOSED_COUNT},     {"hdrMaxExtSemTabSize", IMAGO_COMPOSED_COUNT},
-    {"firstSegSize", IMAGO_COMPOSED_COUNT},     {"freeOldSpaceInImage", IMAGO_COMPOSED_COUNT},
-    {"swapBytes", IMAGO_COMPOSED_ANY},          {"hdrLastHash", IMAGO_COMPOSED_WORD},
-    {"imageFormat", IMAGO_COMPOSED_COUNT},      {"imageHeaderSize", IMAGO_COMPOSED_COUNT},
-    {"imageVersion", IMAGO_COMPOSED_COUNT},
+    {"dataSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_data_size},
+    {"hdrOldSpaceSize", IMAGO_COMPOSED_COUNT, IMAGO_NOT_CLASSIC},
+    {"oldBaseAddr", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_old_base_address},
+    {"initialSpecialObjectsOop", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_special_objects_oop},
+    {"headerFlags", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_flags},
+    {"extraVMMemory", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_extra_vm_memory},
+    {"hdrNumStackPages", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_num_stack_pages},
+    {"hdrCogCodeSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_cog_code_size},
+    {"hdrEdenBytes", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_eden_bytes},
+    {"hdrMaxExtSemTabSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_max_ext_sem_table_size},
+    {"firstSegSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_first_segment_size},
+    {"freeOldSpaceInImage", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_free_old_space},
+    {"swapBytes", IMAGO_COMPOSED_ANY, IMAGO_NOT_CLASSIC},
+    {"hdrLastHash", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_last_hash},
+    {"imageFormat", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_format},
+    {"imageHeaderSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_header_size},
+    {"imageVersion", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_version},
 };
 const char imago_composed_header_name[] = "SpurImageHeaderStruct";
 const char imago_composed_metadata_name[] = "ComposedMetadataStruct";
@@ -97,7 +105,8 @@ static imago_status
 find_layout(imago_composed_header *out, imago_error *error)
 {
 	const imago_layout widest = {.word_bytes = 8, .byte_order = IMAGO_LITTLE_ENDIAN};
-	const imago_composed_field field = {"imageFormat", IMAGO_COMPOSED_COUNT};
+	const imago_composed_field field = {"imageFormat", IMAGO_COMPOSED_COUNT,
+	                                    IMAGO_CLASSIC_image_format};
 	uint64_t written;
 	imago_status status = decode(&out->record, &field, widest, &written, error);
 	if (status != IMAGO_OK) {
@@ -129,7 +138,7 @@ find_layout(imago_composed_header *out, imago_error *error)
 static void
 store_field(imago_composed_header *out, size_t index, uint64_t value)
 {
-	int classic = imago_header_field_index(imago_composed_fields[index].name);
+	const int classic = imago_composed_fields[index].classic;
 	if (classic >= 0) {
 		imago_header_set(&out->fields, (size_t)classic, value);
 	} else if (imago_composed_fields[index].kind == IMAGO_COMPOSED_ANY) {
@@ -170,8 +179,10 @@ imago_status
 imago_composed_parse_metadata(imago_composed_metadata *out, const imago_folder_file *file,
                               imago_layout layout, imago_error *error)
 {
-	const imago_composed_field start_address = {"startAddress", IMAGO_COMPOSED_WORD};
-	const imago_composed_field data_size = {"dataSize", IMAGO_COMPOSED_COUNT};
+	const imago_composed_field start_address = {"startAddress", IMAGO_COMPOSED_WORD,
+	                                            IMAGO_NOT_CLASSIC};
+	const imago_composed_field data_size = {"dataSize", IMAGO_COMPOSED_COUNT,
+	                                        IMAGO_CLASSIC_data_size};
 	imago_status status = parse_record(&out->record, file, error);
 	if (status == IMAGO_OK) {
 		status = decode(&out->record, &start_address, layout, &out->start_address, error);

@@ -24,9 +24,18 @@ typedef enum imago_composed_kind {
 	IMAGO_COMPOSED_ANY,   /* whatever fits 64 bits */
 } imago_composed_kind;
 
+/* Fields of a classic header by their place, for the table below. */
+enum {
+#define IMAGO_HEADER_FIELD(member, name, width, meaning) IMAGO_CLASSIC_##member,
+#include "imago/image_header.def"
+#undef IMAGO_HEADER_FIELD
+	IMAGO_NOT_CLASSIC = -1,
+};
+
 typedef struct imago_composed_field {
 	const char *name;
 	imago_composed_kind kind;
+	int classic; /* the place of the same field in a classic header, or IMAGO_NOT_CLASSIC */
 } imago_composed_field;
 
 /* The fields of header.ston, in the order in which they are written. */
