@@ -84,7 +84,7 @@ static void
 expect_walkable(const mutant *m, const imago_mutate_options *options)
 {
 	const imago_mutate_report *report = &m->report;
-	if (report->num_applied == 1 && report->applied[0]->effect == IMAGO_MUTATION_KEEPS) {
+	if (report->num_applied == 1 && report->applied[0]->effect <= IMAGO_MUTATION_KEEPS) {
 		FUZZ_ORACLE(KEEPS, is_walkable(m->bytes, m->size));
 	}
 	if (options->repair == IMAGO_REPAIR_ALWAYS && options->only == NULL) {

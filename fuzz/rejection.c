@@ -21,12 +21,15 @@
 #include "imago/mutate.h"
 #include "imago/walk.h"
 
-enum { REFUSED_IN_PLACE, FOUND_IN_PLACE, UNSEEN_IS_SOUND, BENIGN, WHOLE_FILE };
+enum { REFUSED_IN_PLACE, FOUND_IN_PLACE, UNSEEN_IS_SOUND, BENIGN, WHOLE_FILE, STILL_SOUND };
 
 static const char *const oracles[] = {
-    [REFUSED_IN_PLACE] = "refused_at_the_wound",        [FOUND_IN_PLACE] = "found_at_the_wound",
-    [UNSEEN_IS_SOUND] = "unseen_can_be_followed",       [BENIGN] = "unseen_is_benign",
+    [REFUSED_IN_PLACE] = "refused_at_the_wound",
+    [FOUND_IN_PLACE] = "found_at_the_wound",
+    [UNSEEN_IS_SOUND] = "unseen_can_be_followed",
+    [BENIGN] = "unseen_is_benign",
     [WHOLE_FILE] = "whole_file_edits_keep_the_meaning",
+    [STILL_SOUND] = "sound_edits_leave_no_error",
 };
 FUZZ_DECLARE_ORACLES("rejection", oracles);
 
@@ -35,6 +38,7 @@ typedef enum benign_class {
 	NEVER,
 	CONTENTS, /* other contents: another legal object, class, number, literal, hash */
 	SAME,     /* the whole file made anew: the same meaning, and no error */
+	SOUND,    /* another image without an error */
 } benign_class;
 
 static const struct {
@@ -48,7 +52,9 @@ static benign_class
 class_of(const imago_mutation *mutation)
 {
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-		if (strcmp(classes[i].name, mutation->name) == 0) {
+		const size_t length = strlen(classes[i].name);
+		if (strncmp(classes[i].name, mutation->name, length) == 0 &&
+		    (mutation->name[length] == '\0' || mutation->name[length] == '.')) {
 			return classes[i].benign;
 		}
 	}
@@ -417,6 +423,10 @@ judge(operation *op)
 		            status == IMAGO_OK && fuzz_same_digest(op->before.heap, op->after.heap));
 		FUZZ_ORACLE(WHOLE_FILE, fuzz_check(&op->after).num_errors == 0);
 		count_reason("benign.whole_file");
+	} else if (class_of(op->mutation) == SOUND) {
+		FUZZ_ORACLE(STILL_SOUND, status == IMAGO_OK && fuzz_check(&op->after).num_errors == 0);
+		(void)fuzz_digest(op->after.heap);
+		count_reason("benign.sound");
 	} else if (status != IMAGO_OK) {
 		FUZZ_ORACLE(REFUSED_IN_PLACE, is_refused_in_place(op, &error));
 		count_reason(imago_status_name(status));
