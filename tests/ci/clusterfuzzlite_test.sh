@@ -76,7 +76,7 @@ run() {
 		tail -n 15 "$work/$1.log"
 		return 1
 	fi
-	grep -q "^INFO: seed corpus: files: $(find "$seeds" -type f | wc -l) " "$work/$1.log" || {
+	grep -q "^INFO: seed corpus: files: $(find "$seeds" -type f -size +0c | wc -l) " "$work/$1.log" || {
 		echo "FAILED: $name did not load its seeds"
 		return 1
 	}
@@ -96,7 +96,7 @@ for kind in "$@"; do
 		tail -n 40 "$work/build.log"
 		continue
 	}
-	mapfile -t names < <(sed -n 's/^imago_fuzz_target(\([a-z0-9_]*\)[ )].*/\1/p' \
+	mapfile -t names < <(sed -n 's/^ *imago_fuzz_target(\([a-z0-9_]*\)[ )].*/\1/p' \
 		"$root/fuzz/CMakeLists.txt")
 	[ ${#names[@]} -gt 0 ] || fail "no target is declared"
 	for name in "${names[@]}"; do

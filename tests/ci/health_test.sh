@@ -98,6 +98,34 @@ raises "no oracle was counted"
 sed -i /beta/d "$IMAGO_FUZZ_HEALTH"
 raises "beta has no recorded edges"
 
+# afl WORDS RUNS EDGES SEEDS CRASHES: what afl_verdict says of such a run that was given 3 seeds;
+# without WORDS, it must have nothing to say.
+afl() {
+	local out=$work/afl said status=0 i
+	rm -rf "$out"
+	mkdir -p "$out/queue"
+	for ((i = 0; i < $4; i++)); do
+		touch "$out/queue/id:00000$i,time:0,execs:0,orig:seed"
+	done
+	touch "$out/queue/id:000009,src:000000,time:3,execs:9,op:havoc"
+	printf 'execs_done        : %d\ntotal_edges       : %d\nsaved_crashes     : %d\n' \
+		"$2" "$3" "$5" >"$out/fuzzer_stats"
+	# shellcheck source=ci/fuzz_stages/common
+	said=$(. "$root/ci/fuzz_stages/common" && afl_verdict alpha "$out" 3) || status=$?
+	if [ -n "$1" ]; then
+		[ "$status" = 1 ] || fail "AFL++: expected '$1', but status $status"
+		[ "$(grep -cE 'ALARM|CRASH' <<<"$said")" = 1 ] || fail "expected one alarm, '$1': $said"
+		grep -qF "$1" <<<"$said" || fail "expected '$1': $said"
+	else
+		[ "$status" = 0 ] || fail "AFL++: a sound run: $said"
+	fi
+}
+afl '' 100 7000 3 0
+afl 'AFL++ executed nothing of alpha' 0 7000 3 0
+afl 'alpha has 90 edges' 100 90 3 0
+afl 'given 3 seeds of alpha, and loaded 2' 100 7000 2 0
+afl 'CRASH in alpha' 100 7000 3 1
+
 # valid_rate: FORMAT RATE, what it says of a program that prints this.
 rate() {
 	printf '#!/bin/sh\necho "format mutants valid bytes"\necho "%s 400 %s 1.0%%"\nexit %s\n' \
