@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,7 +37,6 @@ typedef struct candidate {
 	bool usable;
 	unsigned char reaches[MOST_FUNCTIONS / 8];
 	uint32_t num_runs, num_kills;
-	uint32_t kills_here; /* in the function at hand */
 } candidate;
 
 typedef struct mutant {
@@ -45,11 +45,12 @@ typedef struct mutant {
 
 typedef enum outcome { PASSED, SKIPPED, FAILED, CRASHED, TIMEOUT } outcome;
 
-static candidate tests[MOST_TESTS];
+static candidate *tests; /* shared by the jobs: what one learns of a test, all know */
 static size_t num_tests;
 static mutant mutants[MOST_MUTANTS];
 static size_t num_mutants;
 static double patience = 1e9;
+static uint32_t kills_here[MOST_TESTS]; /* in the function at hand */
 
 static _Noreturn void
 give_up(const char *why, const char *what)
@@ -201,37 +202,32 @@ run(const candidate *it, int number, const char *reach, double *seconds)
 
 /* Without a mutant: what a test costs and which functions it calls. */
 static void
-try_tests(void)
+try_test(uint32_t index)
 {
+	candidate *it = &tests[index];
 	char path[] = "/tmp/run-mutants-XXXXXX";
 	int file = mkstemp(path);
 	if (file < 0) {
 		give_up("cannot make ", path);
 	}
 	close(file);
-	for (size_t i = 0; i < num_tests; i++) {
-		candidate *it = &tests[i];
-		if (truncate(path, 0) != 0) {
-			give_up("cannot empty ", path);
-		}
-		outcome fate = run(it, -1, path, &it->seconds);
-		it->usable = fate == PASSED;
-		if (!it->usable) {
-			fprintf(stderr, "run_mutants: left out, it %s without a mutant: %s\n",
-			        fate == SKIPPED   ? "skips itself"
-			        : fate == TIMEOUT ? "takes too long"
-			                          : "fails",
-			        it->name);
-		}
-		FILE *list = open_list(path);
-		int function;
-		while (fscanf(list, "%d", &function) == 1) {
-			if (function > 0 && function < MOST_FUNCTIONS) {
-				it->reaches[function / 8] |= (unsigned char)(1 << function % 8);
-			}
-		}
-		fclose(list);
+	outcome fate = run(it, -1, path, &it->seconds);
+	it->usable = fate == PASSED;
+	if (!it->usable) {
+		fprintf(stderr, "run_mutants: left out, it %s without a mutant: %s\n",
+		        fate == SKIPPED   ? "skips itself"
+		        : fate == TIMEOUT ? "takes too long"
+		                          : "fails",
+		        it->name);
 	}
+	FILE *list = open_list(path);
+	int function;
+	while (fscanf(list, "%d", &function) == 1) {
+		if (function > 0 && function < MOST_FUNCTIONS) {
+			it->reaches[function / 8] |= (unsigned char)(1 << function % 8);
+		}
+	}
+	fclose(list);
 	unlink(path);
 }
 
@@ -243,10 +239,10 @@ reaches(const candidate *it, int function)
 
 /* The expected price of a kill. */
 static double
-price(const candidate *it)
+price(const candidate *it, uint32_t kills)
 {
 	double chance = (it->num_kills + 1.0) / (it->num_runs + 4.0);
-	return (it->seconds + 0.01) / (chance * (1.0 + 3.0 * it->kills_here));
+	return (it->seconds + 0.01) / (chance * (1.0 + 3.0 * kills));
 }
 
 /* The best test that is not yet tried. */
@@ -256,7 +252,8 @@ choose(const bool *tried, int function)
 	candidate *best = NULL;
 	for (size_t i = 0; i < num_tests; i++) {
 		if (!tried[i] && reaches(&tests[i], function) &&
-		    (best == NULL || price(&tests[i]) < price(best))) {
+		    (best == NULL ||
+		     price(&tests[i], kills_here[i]) < price(best, kills_here[best - tests]))) {
 			best = &tests[i];
 		}
 	}
@@ -282,7 +279,7 @@ try_mutant(const mutant *it)
 		spent += seconds;
 		test->num_runs++;
 		test->num_kills += fate != PASSED;
-		test->kills_here += fate != PASSED;
+		kills_here[test - tests] += fate != PASSED;
 		name = test->name;
 	}
 	bool unreached = fate == PASSED && name[0] == '\0';
@@ -291,28 +288,19 @@ try_mutant(const mutant *it)
 	fflush(stdout);
 }
 
-/* Every job takes the next stretch of mutants of the same function when it is done with one. */
+/* The mutants of one function, from its first on. */
 static void
-try_mutants(int ticket)
+try_function(uint32_t first)
 {
-	for (;;) {
-		uint32_t first;
-		if (read(ticket, &first, sizeof first) != (ssize_t)sizeof first) {
-			return;
-		}
-		for (size_t j = 0; j < num_tests; j++) {
-			tests[j].kills_here = 0;
-		}
-		for (size_t i = first; i < num_mutants && mutants[i].function == mutants[first].function;
-		     i++) {
-			try_mutant(&mutants[i]);
-		}
+	memset(kills_here, 0, sizeof kills_here);
+	for (size_t i = first; i < num_mutants && mutants[i].function == mutants[first].function; i++) {
+		try_mutant(&mutants[i]);
 	}
 }
 
-/* Starts the jobs and hands out the functions over a pipe. */
+/* Starts the jobs; each takes the next number from a pipe when it is done with one. */
 static void
-share_out(int jobs)
+share_out(int jobs, void (*work)(uint32_t number), const uint32_t *numbers, size_t count)
 {
 	int ends[2];
 	if (pipe(ends) != 0) {
@@ -325,14 +313,16 @@ share_out(int jobs)
 		}
 		if (child == 0) {
 			close(ends[1]);
-			try_mutants(ends[0]);
+			uint32_t number;
+			while (read(ends[0], &number, sizeof number) == (ssize_t)sizeof number) {
+				work(number);
+			}
 			exit(0);
 		}
 	}
 	close(ends[0]);
-	for (uint32_t i = 0; i < num_mutants; i++) {
-		bool is_first = i == 0 || mutants[i].function != mutants[i - 1].function;
-		if (is_first && write(ends[1], &i, sizeof i) != (ssize_t)sizeof i) {
+	for (size_t i = 0; i < count; i++) {
+		if (write(ends[1], &numbers[i], sizeof *numbers) != (ssize_t)sizeof *numbers) {
 			give_up("all jobs ended early", "");
 		}
 	}
@@ -367,9 +357,24 @@ main(int argc, char **argv)
 	struct sigaction action = {.sa_handler = ring};
 	sigaction(SIGALRM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	tests = mmap(NULL, MOST_TESTS * sizeof *tests, PROT_READ | PROT_WRITE,
+	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tests == MAP_FAILED) {
+		give_up("out of memory", "");
+	}
 	read_tests(argv[1]);
 	read_mutants(argv[2]);
-	try_tests();
-	share_out(jobs);
+	static uint32_t numbers[MOST_MUTANTS];
+	for (uint32_t i = 0; i < num_tests; i++) {
+		numbers[i] = i;
+	}
+	share_out(jobs, try_test, numbers, num_tests);
+	size_t count = 0;
+	for (uint32_t i = 0; i < num_mutants; i++) {
+		if (i == 0 || mutants[i].function != mutants[i - 1].function) {
+			numbers[count++] = i;
+		}
+	}
+	share_out(jobs, try_function, numbers, count);
 	return 0;
 }
