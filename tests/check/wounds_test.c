@@ -73,27 +73,27 @@ check_image(const imago_image *image, const imago_check_options *options, broken
 }
 
 static bool
-breaks_exactly(const wound *wound, const test_layout *layout, const imago_image *image,
+breaks_exactly(const wound *row, const test_layout *layout, const imago_image *image,
                const imago_check_options *options)
 {
 	broken_rules broken = {0};
 	if (!check_image(image, options, &broken)) {
-		print_error("%s in %s: the check failed\n", wound->what, layout->name);
+		print_error("%s in %s: the check failed\n", row->what, layout->name);
 		return false;
 	}
-	bool good = broken.count == count_words(wound->breaks);
+	bool good = broken.count == count_words(row->breaks);
 	for (size_t i = 0; i < broken.count; i++) {
-		good = good && has_word(wound->breaks, broken.names[i]);
+		good = good && has_word(row->breaks, broken.names[i]);
 	}
 	if (!good) {
-		print_error("%s in %s should break \"%s\":\n", wound->what, layout->name, wound->breaks);
+		print_error("%s in %s should break \"%s\":\n", row->what, layout->name, row->breaks);
 		for (size_t i = 0; i < broken.count; i++) {
 			print_error("\t%s\n", broken.lines[i]);
 		}
 	}
 	broken = (broken_rules){.stop = true};
-	if (!check_image(image, options, &broken) || broken.num_reported != (*wound->breaks != '\0')) {
-		print_error("%s in %s: %zu findings before it stopped\n", wound->what, layout->name,
+	if (!check_image(image, options, &broken) || broken.num_reported != (*row->breaks != '\0')) {
+		print_error("%s in %s: %zu findings before it stopped\n", row->what, layout->name,
 		            broken.num_reported);
 		return false;
 	}
@@ -103,23 +103,23 @@ breaks_exactly(const wound *wound, const test_layout *layout, const imago_image 
 /* Makes an image and checks it: in the usual way, object by object, and with a sink that stops at
  * the first finding. */
 static bool
-is_as_expected(const wound *wound, const test_layout *layout)
+is_as_expected(const wound *row, const test_layout *layout)
 {
 	static const imago_check_options careful = {.careful = true};
 	imago_allocator allocator;
 	imago_image image;
 	imago_error error = {0};
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	test_image file = wound_make(wound, layout, &allocator);
+	test_image file = wound_make(row, layout, &allocator);
 	bool good = file.bytes != NULL;
 	if (good && imago_image_read(&image, file.bytes, file.size, &allocator, &error) != IMAGO_OK) {
 		char line[LINE_SIZE];
 		imago_error_format(&error, line, sizeof line);
-		print_error("%s in %s is refused: %s\n", wound->what, layout->name, line);
+		print_error("%s in %s is refused: %s\n", row->what, layout->name, line);
 		good = false;
 	} else if (good) {
-		good = breaks_exactly(wound, layout, &image, NULL);
-		good = breaks_exactly(wound, layout, &image, &careful) && good;
+		good = breaks_exactly(row, layout, &image, NULL);
+		good = breaks_exactly(row, layout, &image, &careful) && good;
 		imago_image_close(&image);
 	}
 	test_image_release(&file);

@@ -21,29 +21,29 @@ wound_at(size_t index)
 }
 
 static corpus_recipe
-recipe_of(const wound *wound)
+recipe_of(const wound *row)
 {
 	return (corpus_recipe){
-	    .rule = wound->what,
-	    .layouts = wound->layouts,
-	    .needs = wound->needs,
-	    .build = wound->build,
-	    .break_heap = wound->change,
-	    .break_folder = wound->change_folder,
+	    .rule = row->what,
+	    .layouts = row->layouts,
+	    .needs = row->needs,
+	    .build = row->build,
+	    .break_heap = row->change,
+	    .break_folder = row->change_folder,
 	};
 }
 
 bool
-wound_applies(const wound *wound, const test_layout *layout)
+wound_applies(const wound *row, const test_layout *layout)
 {
-	corpus_recipe recipe = recipe_of(wound);
+	corpus_recipe recipe = recipe_of(row);
 	return corpus_applies(&recipe, layout);
 }
 
 test_image
-wound_make(const wound *wound, const test_layout *layout, imago_allocator *allocator)
+wound_make(const wound *row, const test_layout *layout, imago_allocator *allocator)
 {
-	corpus_recipe recipe = recipe_of(wound);
+	corpus_recipe recipe = recipe_of(row);
 	return corpus_make(&recipe, layout, allocator);
 }
 

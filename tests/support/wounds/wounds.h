@@ -21,8 +21,8 @@ typedef struct wound {
 /* Row index of all tables, or NULL past the end. */
 const wound *wound_at(size_t index);
 
-bool wound_applies(const wound *wound, const test_layout *layout);
-test_image wound_make(const wound *wound, const test_layout *layout, imago_allocator *allocator);
+bool wound_applies(const wound *row, const test_layout *layout);
+test_image wound_make(const wound *row, const test_layout *layout, imago_allocator *allocator);
 
 /* One table per subject; each ends with a row of NULL. */
 extern const wound context_wounds[];
