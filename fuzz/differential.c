@@ -93,7 +93,7 @@ choose_base(twins *t)
 	const imago_addr page = (imago_addr)fuzz_choose(&t->input, 65536) << 12;
 	const imago_addr small = (imago_addr)fuzz_choose(&t->input, 256) * 4;
 	switch (fuzz_choose(&t->input, 8)) {
-	case 0:
+	case 3:
 		return UINT32_MAX - (page >> 8);
 	case 1:
 		return small;

@@ -20,6 +20,7 @@
 #include "imago/class_table.h"
 #include "imago/mutate.h"
 #include "imago/walk.h"
+#include "reasons.h"
 
 enum { REFUSED_IN_PLACE, FOUND_IN_PLACE, UNSEEN_IS_SOUND, BENIGN, WHOLE_FILE, STILL_SOUND };
 
@@ -61,45 +62,7 @@ class_of(const imago_mutation *mutation)
 	return NEVER;
 }
 
-/* The histogram of reasons. */
-typedef struct reason {
-	const char *word; /* static */
-	uint64_t count;
-} reason;
-
-enum { MAX_REASONS = 512, FINDINGS_KEPT = 256, NUM_WOUNDS = 4 };
-static reason reasons[MAX_REASONS];
-static size_t num_reasons;
-
-static void
-tell_reasons(void)
-{
-	const char *path = getenv("IMAGO_FUZZ_COUNTS");
-	FILE *file = path != NULL && path[0] != '\0' ? fopen(path, "a") : NULL;
-	for (size_t i = 0; file != NULL && i < num_reasons; i++) {
-		fprintf(file, "rejection reason.%s %" PRIu64 "\n", reasons[i].word, reasons[i].count);
-	}
-	if (file != NULL) {
-		(void)fclose(file);
-	}
-}
-
-static void
-count_reason(const char *word)
-{
-	size_t i = 0;
-	while (i < num_reasons && strcmp(reasons[i].word, word) != 0) {
-		i++;
-	}
-	if (i == num_reasons) {
-		FUZZ_ASSERT(num_reasons < MAX_REASONS);
-		if (num_reasons == 0) {
-			FUZZ_ASSERT(atexit(tell_reasons) == 0);
-		}
-		reasons[num_reasons++].word = word;
-	}
-	reasons[i].count++;
-}
+enum { FINDINGS_KEPT = 256, NUM_WOUNDS = 4 };
 
 /* The findings of one check, as far as they are kept. */
 typedef struct finding_list {
@@ -335,12 +298,28 @@ is_about_the_whole(const imago_rule *rule)
 	}
 }
 
+/* A finding about an object stands in that object. */
+static bool
+is_in_its_object(const imago_heap *heap, const imago_finding *finding)
+{
+	imago_object object;
+	if (finding->oop == 0 ||
+	    imago_heap_decode_object(heap, finding->oop, &object, NULL) != IMAGO_OK) {
+		return true;
+	}
+	const uint64_t start = imago_heap_offset_of(heap, object.chunk);
+	return finding->offset >= start && finding->offset - start < object.total_bytes;
+}
+
 static bool
 is_in_place(operation *op, const imago_finding *finding, const char *part)
 {
 	const wound *w = &op->wound;
 	if (finding->offset == IMAGO_NO_OFFSET || is_about_the_whole(finding->rule)) {
 		return true;
+	}
+	if (!is_in_its_object(op->after.heap, finding)) {
+		return false;
 	}
 	if (strcmp(part, w->part) == 0 && finding->offset >= w->offset) {
 		return true;
@@ -374,7 +353,7 @@ expect_benign(operation *op)
 	FUZZ_ORACLE(UNSEEN_IS_SOUND,
 	            imago_digest_compute(&after, op->after.heap, &op->allocator, &error) == IMAGO_OK);
 	if (memcmp(&before, &after, sizeof before) == 0) {
-		count_reason("benign.same");
+		reason_count("benign.same");
 		return;
 	}
 	if (class_of(op->mutation) != CONTENTS) {
@@ -382,7 +361,7 @@ expect_benign(operation *op)
 		        op->wound.in_file);
 	}
 	FUZZ_ORACLE(BENIGN, class_of(op->mutation) == CONTENTS);
-	count_reason("benign.contents");
+	reason_count("benign.contents");
 }
 
 static void
@@ -408,7 +387,7 @@ expect_found(operation *op)
 		        op->mutation->name, op->wound.in_file, first->rule->name, first->offset);
 	}
 	FUZZ_ORACLE(FOUND_IN_PLACE, in_place);
-	count_reason(first->rule->name);
+	reason_count(first->rule->name);
 }
 
 static void
@@ -422,14 +401,14 @@ judge(operation *op)
 		FUZZ_ORACLE(WHOLE_FILE,
 		            status == IMAGO_OK && fuzz_same_digest(op->before.heap, op->after.heap));
 		FUZZ_ORACLE(WHOLE_FILE, fuzz_check(&op->after).num_errors == 0);
-		count_reason("benign.whole_file");
+		reason_count("benign.whole_file");
 	} else if (class_of(op->mutation) == SOUND) {
 		FUZZ_ORACLE(STILL_SOUND, status == IMAGO_OK && fuzz_check(&op->after).num_errors == 0);
 		(void)fuzz_digest(op->after.heap);
-		count_reason("benign.sound");
+		reason_count("benign.sound");
 	} else if (status != IMAGO_OK) {
 		FUZZ_ORACLE(REFUSED_IN_PLACE, is_refused_in_place(op, &error));
-		count_reason(imago_status_name(status));
+		reason_count(imago_status_name(status));
 	} else {
 		expect_found(op);
 	}
