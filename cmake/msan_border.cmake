@@ -11,7 +11,7 @@ if(NOT imago_memory_sanitizer EQUAL -1)
     set_source_files_properties(fuzz/msan_border/json_c.c PROPERTIES HEADER_FILE_ONLY ON)
   endif()
   foreach(wrapped crypto_generichash_init crypto_generichash_update crypto_generichash_final
-                  json_object_to_json_string_ext)
+                  json_object_to_json_string_ext json_tokener_parse_ex)
     target_link_options(imago_msan_border INTERFACE -Wl,--wrap=${wrapped})
   endforeach()
   target_link_libraries(imago_static PRIVATE $<BUILD_INTERFACE:imago_msan_border>)
