@@ -48,7 +48,7 @@ store_bridge(const imago_heap *heap, size_t index, imago_bridges style)
 	if (style == IMAGO_BRIDGES_FILE) {
 		uint64_t next_size = next != NULL ? next->size + next->bridge_size : 0;
 		if (!IMAGO_BUG(bridges_memory_to_file,
-		               next != NULL && heap->bridges == IMAGO_BRIDGES_MEMORY)) {
+		               index > 1 && next != NULL && heap->bridges == IMAGO_BRIDGES_MEMORY)) {
 			imago_store_u64(bridge + HALF, next_size, order);
 		}
 	} else if (gap != 0) {

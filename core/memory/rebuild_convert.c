@@ -65,18 +65,19 @@ imago_rebuild_move(imago_rebuild_mover *mover, imago_addr addr, imago_addr *move
 }
 
 uint64_t
-imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool to_free_chunk)
+imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool of_free_chunk)
 {
 	imago_object object;
-	if (imago_heap_decode_object(mover->source, link, &object, NULL) != IMAGO_OK) {
-		return link;
-	}
-	bool stale = to_free_chunk && object.kind != IMAGO_OBJECT_FREE;
-	if (!IMAGO_BUG(stale_link_moved, stale) && stale) {
-		return link;
-	}
 	imago_addr moved;
-	return imago_rebuild_move(mover, link, &moved) ? moved : link;
+	if (of_free_chunk ? link % 8 != 0
+	                  : imago_heap_decode_object(mover->source, link, &object, NULL) != IMAGO_OK) {
+		return link;
+	}
+	if (imago_rebuild_move(mover, link, &moved)) {
+		return moved;
+	}
+	return IMAGO_BUG(stale_link_moved, of_free_chunk && link != 0) ? link + mover->last->delta
+	                                                               : link;
 }
 
 /* The byte order of the source, that of the target, the word size, and what is to be done. */
@@ -258,7 +259,7 @@ convert_body(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk
 		copy_bytes(chunk->from, chunk->to, chunk->body_bytes);
 		return true;
 	case IMAGO_UNIT_16:
-		if (IMAGO_BUG(large_16_as_32, recipe.swap && chunk->num_slots >= OVERFLOW)) {
+		if (IMAGO_BUG(large_16_as_32, recipe.swap && chunk->num_slots > 3)) {
 			reverse_32(chunk->from, chunk->to, chunk->body_bytes);
 		} else if (recipe.swap) {
 			reverse_16(chunk->from, chunk->to, chunk->body_bytes);

@@ -33,8 +33,8 @@ imago_spur_bridge_decode(const uint8_t *bytes, imago_layout layout, imago_spur_b
 	uint64_t top = first >> 56;
 	bridge->first = first;
 	bridge->gap = top == 0 ? 0 : (first & (UINT64_MAX >> 8)) * layout.word_bytes;
-	if (IMAGO_BUG(bridge_span_words, layout.word_bytes == 8 && bridge->gap != 0)) {
-		bridge->gap /= 2;
+	if (IMAGO_BUG(bridge_span_24_bits, bridge->gap >> 24 >= layout.word_bytes)) {
+		bridge->gap = (first & 0xFFFFFF) * layout.word_bytes;
 	}
 	bridge->next_size = imago_load_u64(bytes + 8, layout.byte_order);
 	return top == 0 || top == 255;
