@@ -2,6 +2,7 @@
 # with the library: it is compiled without imago's include folder.
 include_guard(GLOBAL)
 add_library(imago_test_oracle STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/oracle_bundle.c
   ${CMAKE_CURRENT_LIST_DIR}/oracle_compare.c
   ${CMAKE_CURRENT_LIST_DIR}/oracle_read.c
   ${CMAKE_CURRENT_LIST_DIR}/oracle_relocate.c)

@@ -4,7 +4,7 @@
  * code with it: it includes nothing of imago, keeps every word in an array, and searches linearly.
  * It takes any bytes, and accepts what the format documents formats/spur/spur.md and
  * formats/v3/v3.md say that imago reads and walks: a test may hold it against imago in both
- * directions. Bundles it does not know. */
+ * directions. Of bundles (composed.md) it reads those whose texts look as VMs write them. */
 #ifndef IMAGO_TESTS_ORACLE_H
 #define IMAGO_TESTS_ORACLE_H
 
@@ -49,7 +49,16 @@ typedef struct oracle_image {
 	size_t num_objects;
 } oracle_image;
 
-/* False for a file that cannot be read, or whose objects cannot be walked; nothing is kept then. */
+/* What became of a file. Nothing is kept of one that was not read and walked. */
+typedef enum oracle_verdict {
+	ORACLE_READ,
+	ORACLE_REFUSED,
+	ORACLE_DECLINED, /* a bundle whose texts are not written as VMs do: no opinion */
+} oracle_verdict;
+
+oracle_verdict oracle_read(oracle_image *image, const uint8_t *file, size_t size);
+
+/* True when it was read. */
 bool oracle_parse(oracle_image *image, const uint8_t *file, size_t size);
 void oracle_release(oracle_image *image);
 
@@ -58,9 +67,8 @@ uint64_t oracle_slot(const oracle_image *image, const oracle_object *object, uin
 const oracle_object *oracle_find(const oracle_image *image, uint64_t address);
 const oracle_object *oracle_class(const oracle_image *image, const oracle_object *object);
 
-/* The segment whose objects an address lies among, or NULL; whether a free chunk begins there. */
+/* The segment whose objects an address lies among, or NULL. */
 const oracle_segment *oracle_segment_of(const oracle_image *image, uint64_t address);
-bool oracle_is_free_chunk(const oracle_image *image, uint64_t address);
 
 /* Rewrites a copy of the file (size bytes, the caller's) so that its first object lies at base.
  * False where the heap does not fit there, or a pointer leads into no segment. */

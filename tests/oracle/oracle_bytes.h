@@ -4,6 +4,10 @@
 
 #include "oracle.h"
 
+/* Between the files of the oracle. */
+bool oracle_add_segment(oracle_image *image, oracle_segment segment);
+oracle_verdict oracle_read_bundle(oracle_image *image, size_t magic_size);
+
 static inline uint64_t
 number_at(const uint8_t *at, unsigned width, bool big)
 {

@@ -52,7 +52,7 @@ put_digits(number *n, uint64_t value)
 static number
 number_of_immediate(const oracle_image *image, uint64_t word)
 {
-	number n = {NOT_A_NUMBER};
+	number n = {.kind = NOT_A_NUMBER};
 	unsigned tag_bits = image->v3 || word % 2 == 1 ? 1 : 2;
 	bool integer = word % 2 == 1;
 	bool negative = image->word == 8 ? word >> 63 != 0 : word >> 31 != 0;
@@ -84,7 +84,7 @@ number_of_immediate(const oracle_image *image, uint64_t word)
 static number
 number_of_object(const side *s, const oracle_object *object)
 {
-	number n = {NOT_A_NUMBER};
+	number n = {.kind = NOT_A_NUMBER};
 	const oracle_image *image = s->image;
 	const oracle_object *cls = oracle_class(image, object);
 	if (cls == NULL || object->body != ORACLE_UNITS) {
@@ -121,7 +121,7 @@ number_of_word(const side *s, uint64_t word)
 		return number_of_immediate(s->image, word);
 	}
 	const oracle_object *object = oracle_find(s->image, word);
-	return object == NULL ? (number){NOT_A_NUMBER} : number_of_object(s, object);
+	return object == NULL ? (number){.kind = NOT_A_NUMBER} : number_of_object(s, object);
 }
 
 /* The object behind forwarders, or NULL. */

@@ -237,8 +237,8 @@ parse_v3_object(const oracle_image *image, const oracle_segment *segment, size_t
 	return true;
 }
 
-static bool
-add_segment(oracle_image *image, oracle_segment segment)
+bool
+oracle_add_segment(oracle_image *image, oracle_segment segment)
 {
 	oracle_segment *more = realloc(image->segments, (image->num_segments + 1) * sizeof segment);
 	if (more == NULL || image->num_segments == 65536) {
@@ -275,7 +275,7 @@ read_v3_segment(oracle_image *image, uint64_t start, uint64_t data_size)
 {
 	return data_size >= 4 && data_size % 4 == 0 && start % 4 == 0 &&
 	       start <= (UINT64_C(1) << 32) - data_size &&
-	       add_segment(image, (oracle_segment){start, image->heap, data_size});
+	       oracle_add_segment(image, (oracle_segment){start, image->heap, data_size});
 }
 
 /* The chain of segments: each ends in a bridge that tells of the next. */
@@ -292,7 +292,7 @@ read_spur_segments(oracle_image *image, uint64_t start, uint64_t data_size)
 	do {
 		uint64_t left = data_size - (at - image->heap);
 		if (next < 32 || next % 8 != 0 || next > left || next > limit - start ||
-		    !add_segment(image, (oracle_segment){start, at, next - 16})) {
+		    !oracle_add_segment(image, (oracle_segment){start, at, next - 16})) {
 			return false;
 		}
 		const uint8_t *bridge = image->file + at + next - 16;
@@ -342,17 +342,33 @@ read_header_and_segments(oracle_image *image)
 	                 : read_spur_segments(image, start, data_size);
 }
 
-bool
-oracle_parse(oracle_image *image, const uint8_t *file, size_t size)
+oracle_verdict
+oracle_read(oracle_image *image, const uint8_t *file, size_t size)
 {
+	static const char magic[] = "imago folder 1\n";
+	const size_t magic_size = sizeof magic - 1;
 	memset(image, 0, sizeof *image);
 	image->file = file;
 	image->size = size;
-	if (read_header_and_segments(image) && walk(image)) {
-		return true;
+	oracle_verdict verdict;
+	if (size >= magic_size && memcmp(file, magic, magic_size) == 0) {
+		verdict = oracle_read_bundle(image, magic_size);
+	} else {
+		verdict = read_header_and_segments(image) ? ORACLE_READ : ORACLE_REFUSED;
 	}
-	oracle_release(image);
-	return false;
+	if (verdict == ORACLE_READ && !walk(image)) {
+		verdict = ORACLE_REFUSED;
+	}
+	if (verdict != ORACLE_READ) {
+		oracle_release(image);
+	}
+	return verdict;
+}
+
+bool
+oracle_parse(oracle_image *image, const uint8_t *file, size_t size)
+{
+	return oracle_read(image, file, size) == ORACLE_READ;
 }
 
 void
@@ -414,25 +430,4 @@ oracle_segment_of(const oracle_image *image, uint64_t address)
 		}
 	}
 	return NULL;
-}
-
-bool
-oracle_is_free_chunk(const oracle_image *image, uint64_t address)
-{
-	const oracle_segment *segment = oracle_segment_of(image, address);
-	oracle_object object;
-	size_t next;
-	if (segment == NULL || image->v3 || address % 8 != 0 ||
-	    segment->size - (address - segment->start) < 8) {
-		return false;
-	}
-	size_t at = segment->position + (size_t)(address - segment->start);
-	if (image->file[image->big ? at : at + 7] == 255) { /* the count stands before it */
-		if (at - segment->position < 8) {
-			return false;
-		}
-		at -= 8;
-	}
-	return parse_spur_object(image, segment, at, &object, &next) && object.address == address &&
-	       object.free;
 }

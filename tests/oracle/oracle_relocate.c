@@ -53,7 +53,7 @@ move_links(const relocation *r, const oracle_object *object, uint64_t begin, uin
 }
 
 /* Links of free chunks (§11): next, prev, and in large chunks parent, smaller and larger. They may
- * be out of date; what leads to a free chunk moves with it. */
+ * be out of date; what leads to an aligned place among objects moves with it. */
 static bool
 move_free_links(const relocation *r, const oracle_object *object)
 {
@@ -63,7 +63,7 @@ move_free_links(const relocation *r, const oracle_object *object)
 	uint64_t num_links = whole >= UINT64_C(8) * (image->word == 8 ? 64 : 32) ? 5 : 2;
 	for (uint64_t slot = 0; slot < num_links && slot < object->num_slots; slot++) {
 		uint64_t word = oracle_slot(image, object, slot);
-		if (oracle_is_free_chunk(image, word)) {
+		if (word % 8 == 0 && oracle_segment_of(image, word) != NULL) {
 			(void)move_address(r, slot_position(r, object, slot), word);
 		}
 	}
