@@ -228,6 +228,13 @@ spaces_and_what_lies_between_them_are_judged(void **state)
 	assert_wounds(space_wounds);
 }
 
+static void
+edges_lie_between_the_last_right_value_and_the_first_wrong_one(void **state)
+{
+	(void)state;
+	assert_wounds(edge_wounds);
+}
+
 int
 main(void)
 {
@@ -244,6 +251,7 @@ main(void)
 	    cmocka_unit_test(forwarders_are_looked_through),
 	    cmocka_unit_test(the_tree_of_free_chunks_holds_large_ones_only),
 	    cmocka_unit_test(spaces_and_what_lies_between_them_are_judged),
+	    cmocka_unit_test(edges_lie_between_the_last_right_value_and_the_first_wrong_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

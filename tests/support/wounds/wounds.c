@@ -2,9 +2,9 @@
 #include "wounds.h"
 
 static const wound *const tables[] = {
-    context_wounds,   closure_wounds,     method_wounds,      special_wounds,
-    v3_wounds,        hidden_root_wounds, class_table_wounds, scheduler_wounds,
-    forwarder_wounds, free_list_wounds,   number_wounds,      space_wounds,
+    context_wounds,     closure_wounds,     method_wounds,    special_wounds,   v3_wounds,
+    hidden_root_wounds, class_table_wounds, scheduler_wounds, forwarder_wounds, free_list_wounds,
+    number_wounds,      space_wounds,       edge_wounds,
 };
 
 const wound *

@@ -35,6 +35,7 @@ extern const wound hidden_root_wounds[];
 extern const wound class_table_wounds[];
 extern const wound scheduler_wounds[];
 extern const wound forwarder_wounds[];
+extern const wound edge_wounds[];
 extern const wound free_list_wounds[];
 extern const wound space_wounds[];
 
