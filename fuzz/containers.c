@@ -6,7 +6,8 @@
  * prefix, the end of the header and the bytes behind the last segment go, dataSize no longer counts
  * these, segments without objects are left out, and bridges that announce a gap where none follows
  * are written anew; to a single file and back, imageHeaderSize becomes one that a file can have,
- * and the metadata is written as imago writes it. What does not fit the other container is refused
+ * metadata is written as imago writes it, and the second half of a bridge without a gap, which
+ * nobody reads, becomes 0. What does not fit the other container is refused
  * with a documented status and a noun: V3, permanent space (in a file), old space that reaches into
  * permanent space (in a folder), values wider than their field, a heap without objects. */
 #include <string.h>
@@ -140,6 +141,14 @@ through_a_folder(fuzz_subject *subject)
 	fuzz_output_release(&folder);
 }
 
+/* The second half of the bridge that ends a segment: nobody reads it where no gap follows. */
+static uint64_t
+ignored_bytes(const char *name)
+{
+	const char *dot = strchr(name, '.');
+	return strncmp(name, "seg", 3) == 0 && strcmp(dot, ".data") == 0 ? 8 : 0;
+}
+
 /* The files of two folders: the header by its fields, all others by their bytes. */
 static void
 expect_same_folder(const fuzz_subject *first, const fuzz_subject *second)
@@ -155,7 +164,8 @@ expect_same_folder(const fuzz_subject *first, const fuzz_subject *second)
 		FUZZ_ORACLE(SAME_FILES, twin != NULL);
 		if (strcmp(file->name, "header.ston") != 0) {
 			FUZZ_ORACLE(SAME_FILES, twin->size == file->size);
-			FUZZ_ORACLE(SAME_FILES, memcmp(twin->bytes, file->bytes, (size_t)file->size) == 0);
+			const uint64_t same = file->size - ignored_bytes(file->name);
+			FUZZ_ORACLE(SAME_FILES, memcmp(twin->bytes, file->bytes, (size_t)same) == 0);
 		}
 	}
 }

@@ -1,12 +1,12 @@
 /* digest: one hash for what an image means, and for nothing else.
  *
- * Whatever image has a digest keeps it, or is refused the rebuild, at another base, in the other
- * byte order, cut into other segments, and in the other container; and when header fields that mean
- * nothing to objects change. It changes when, of an object that a plain walk from the special
- * objects reaches, one slot or one byte changes that counts by itself; compare then reports a
- * difference. Whatever one byte of the heap is changed, compare and digest agree: no difference is
- * an equal digest, a difference another one, a refused digest a refusal or a difference. Digests
- * and comparisons give back their memory. */
+ * Whatever image has a digest keeps it, or is refused the rebuild, in the other byte order, in the
+ * other container, and, if it has no error, at another base and cut into other segments; and when
+ * header fields that mean nothing to objects change. It changes when, of an object that a plain
+ * walk from the special objects reaches, one slot or one byte changes that counts by itself;
+ * compare then reports a difference. Whatever one byte of the heap is changed, compare and digest
+ * agree: no difference is an equal digest, a difference another one, a refused digest a refusal or
+ * a difference. Digests and comparisons give back their memory. */
 #include <string.h>
 
 #include "fuzz_image.h"
@@ -88,6 +88,10 @@ expect_invariant(fuzz_subject *subject, const imago_digest *digest, size_t oracl
 		options.gap = UINT64_C(8) * fuzz_choose(&subject->input, 65536);
 	} else {
 		options.layout.byte_order = fuzz_other_order(options.layout.byte_order);
+	}
+	/* In a broken image, a slot may lead to what the VM hides: words that are addresses. */
+	if (oracle != BYTE_ORDER && fuzz_check(&subject->image).num_errors > 0) {
+		return;
 	}
 	imago_heap *rebuilt = fuzz_rebuild(subject, subject->heap, &options);
 	if (rebuilt != NULL) {
@@ -352,13 +356,15 @@ static void
 ask(fuzz_subject *subject, const imago_digest *digest)
 {
 	enum { NUM_PARTS = 9 };
-	static const size_t oracle_of_part[] = {BASE, BYTE_ORDER, SEGMENTS};
 	const uint32_t part = fuzz_choose_part(subject, NUM_PARTS);
 	switch (part) {
 	case 0:
-	case 1:
 	case 2:
-		expect_invariant(subject, digest, oracle_of_part[part]);
+		expect_invariant(subject, digest, BASE);
+		expect_invariant(subject, digest, SEGMENTS);
+		break;
+	case 1:
+		expect_invariant(subject, digest, BYTE_ORDER);
 		break;
 	case 3:
 		expect_same_in_container(subject, digest);

@@ -191,7 +191,7 @@ convert_pieces(const imago_rebuild_run *run, imago_rebuild_mover *mover)
 /* Rewrites a word of the target that stands at a source address, when the move changes it. */
 static void
 patch_link(const imago_rebuild_run *run, imago_rebuild_mover *mover, imago_addr place,
-           bool to_free_chunk)
+           bool of_free_chunk)
 {
 	imago_layout layout = run->source->layout;
 	imago_addr moved;
@@ -202,7 +202,7 @@ patch_link(const imago_rebuild_run *run, imago_rebuild_mover *mover, imago_addr 
 	uint8_t *to = imago_heap_writable_bytes(run->target, moved, layout.word_bytes);
 	uint64_t link = imago_load_word(from, layout);
 	if (to != NULL) {
-		imago_store_word(to, imago_rebuild_move_link(mover, link, to_free_chunk), run->layout);
+		imago_store_word(to, imago_rebuild_move_link(mover, link, of_free_chunk), run->layout);
 	}
 }
 

@@ -27,16 +27,6 @@ is_permanent(const imago_heap *heap, imago_addr addr)
 	return segment != NULL && segment->space == IMAGO_SPACE_PERM;
 }
 
-/* Relocating changes no header, so this can be asked before and after. */
-static bool
-leads_to_free_chunk(const imago_heap *heap, imago_addr addr)
-{
-	imago_object chunk;
-	return imago_is_old(heap, addr) &&
-	       imago_heap_decode_object(heap, addr, &chunk, NULL) == IMAGO_OK &&
-	       chunk.kind == IMAGO_OBJECT_FREE;
-}
-
 /* Before a word is left alone that looks as if it had been moved: makes sure that nothing will have
  * to be taken back. */
 static imago_status
@@ -69,8 +59,8 @@ imago_relocate_word(imago_relocation *relocation, imago_word_place place, imago_
 	}
 	uint64_t value = kind == IMAGO_WORD_CLASS ? word & ~UINT64_C(3) : word;
 	imago_addr origin = value - relocation->moved;
-	bool moves =
-	    kind == IMAGO_WORD_STALE ? leads_to_free_chunk(heap, origin) : imago_is_old(heap, origin);
+	/* Of a stale link nothing counts but the address: what it leads to may have been relocated. */
+	bool moves = imago_is_old(heap, origin) && (kind != IMAGO_WORD_STALE || origin % 8 == 0);
 	if (moves) {
 		if (!relocation->dry) {
 			imago_store_word(bytes, word + relocation->distance, heap->layout);

@@ -30,7 +30,7 @@ typedef enum imago_word_kind {
 	IMAGO_WORD_SLOT,  /* an oop: an address or an immediate */
 	IMAGO_WORD_CLASS, /* V3: a class oop with the header type in its low bits */
 	IMAGO_WORD_LINK,  /* an address, or 0 for none */
-	IMAGO_WORD_STALE, /* a link that may be out of date: relocated if it leads to a free chunk */
+	IMAGO_WORD_STALE, /* a link that may be out of date: relocated if it leads into old space */
 } imago_word_kind;
 
 /* Where a word lies. */
