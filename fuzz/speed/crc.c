@@ -5,6 +5,7 @@
 enum { TABLE_SIZE = 256 };
 
 static uint32_t table[TABLE_SIZE];
+static volatile uint32_t result;
 
 static void
 fill_table(void)
@@ -21,7 +22,6 @@ fill_table(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static volatile uint32_t result;
 	uint32_t crc = UINT32_MAX;
 	if (table[1] == 0) {
 		fill_table();
