@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "imago/byte_order.h"
@@ -54,6 +55,7 @@ typedef struct patient {
 	imago_image image;
 	const imago_heap *heap;
 	imago_oop nil;
+	bool *is_root; /* word by word of segment 0: of the special objects, and what they hold */
 } patient;
 
 /* What a word becomes. */
@@ -108,10 +110,18 @@ a_word_of_elsewhere(const patient *it, imago_oop word, uint64_t place)
 	return imago_load_word(segment->bytes + index * word_bytes, it->heap->layout);
 }
 
+static imago_oop
+the_special_objects(const patient *it, imago_oop word, uint64_t place)
+{
+	(void)word;
+	(void)place;
+	return it->heap->header.special_objects_oop;
+}
+
 typedef struct damage {
 	const char *name;
 	damage_fn *change;
-	uint64_t stride; /* every so manieth word */
+	uint64_t stride; /* every so manieth word, or 0: only words of roots */
 } damage;
 
 /* Strides are prime to the sizes of what repeats. */
@@ -122,6 +132,11 @@ static const damage kinds[] = {
     {"a small integer", a_small_integer, 23},
     {"one bit flipped", one_bit_flipped, 37},
     {"a word of elsewhere", a_word_of_elsewhere, 19},
+    {"a root one unit on", one_unit_on, 0},
+    {"a root becomes nil", nil, 0},
+    {"a root becomes an integer", a_small_integer, 0},
+    {"a root becomes another word", a_word_of_elsewhere, 0},
+    {"a root becomes the roots", the_special_objects, 0},
 };
 
 static void
@@ -131,10 +146,13 @@ check_damaged(patient *it, const damage *kind, tally *sums)
 	imago_error error;
 	imago_allocator allocator;
 	imago_layout layout = it->heap->layout;
-	for (size_t s = 0; s < it->heap->num_segments; s++) {
+	for (size_t s = 0; s < it->heap->num_segments && (s == 0 || kind->stride > 0); s++) {
 		const imago_segment *segment = &it->heap->segments[s];
 		uint64_t num_words = segment->size / layout.word_bytes;
-		for (uint64_t i = s + 1; i < num_words; i += kind->stride) {
+		for (uint64_t i = s + 1; i<num_words; i += kind->stride> 0 ? kind->stride : 1) {
+			if (kind->stride == 0 && !it->is_root[i]) {
+				continue;
+			}
 			uint8_t *place = it->bytes + segment->offset + i * layout.word_bytes;
 			imago_oop word = imago_load_word(place, layout);
 			sums->place = i;
@@ -166,6 +184,34 @@ put_tally(record *lines, const char *name, const damage *kind, const tally *sums
 	}
 }
 
+static void
+mark_words(patient *it, const imago_object *object)
+{
+	const imago_segment *segment = &it->heap->segments[0];
+	for (uint64_t i = 0; i < object->num_slots && object->segment == 0; i++) {
+		it->is_root[(object->body - segment->start) / it->heap->layout.word_bytes + i] = true;
+	}
+}
+
+/* The special objects, and the small objects made of pointers that they hold. */
+static void
+mark_roots(patient *it, const imago_object *specials)
+{
+	enum { FEW = 64 };
+	it->is_root = calloc((size_t)it->heap->segments[0].size, sizeof *it->is_root);
+	assert_non_null(it->is_root);
+	mark_words(it, specials);
+	for (uint64_t i = 0; i < specials->num_slots; i++) {
+		imago_object object;
+		imago_oop oop = imago_heap_fetch_slot(it->heap, specials, i);
+		if (imago_oop_is_pointer(it->heap->tagging, oop) &&
+		    imago_heap_decode_object(it->heap, oop, &object, NULL) == IMAGO_OK &&
+		    object.body_kind == IMAGO_BODY_POINTERS && object.num_slots <= FEW) {
+			mark_words(it, &object);
+		}
+	}
+}
+
 /* The file, read into memory of its own: the heap borrows it. */
 static void
 admit(patient *it, const char *name, imago_allocator *allocator)
@@ -182,6 +228,7 @@ admit(patient *it, const char *name, imago_allocator *allocator)
 	    imago_heap_decode_object(it->heap, it->heap->header.special_objects_oop, &specials, NULL),
 	    IMAGO_OK);
 	it->nil = imago_heap_fetch_slot(it->heap, &specials, 0);
+	mark_roots(it, &specials);
 }
 
 static void
@@ -201,6 +248,7 @@ assert_damage(const char *name)
 	}
 	record_close(&lines);
 	imago_image_close(&it.image);
+	free(it.is_root);
 	imago_release(&allocator, it.bytes, it.size);
 	assert_no_leak(&allocator);
 }
