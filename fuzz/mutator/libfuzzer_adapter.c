@@ -27,7 +27,7 @@ engine_alone(void)
 	return answer != 0;
 }
 
-enum { ENGINES_SHARE = 16, DONATIONS = 4 };
+enum { ENGINES_SHARE = 16, DONATIONS = 4, ROUGH_ONE_IN = 8 };
 
 size_t
 LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
@@ -64,10 +64,11 @@ size_t
 LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2,
                           uint8_t *out, size_t max_out_size, unsigned int seed)
 {
+	/* With references mapped, or now and then drawn at random. */
 	static const char *const donate[] = {"sound.splice", "object.donor"};
 	const imago_mutate_options options = {.seed = seed,
 	                                      .only = donate,
-	                                      .num_only = sizeof donate / sizeof donate[0],
+	                                      .num_only = seed % ROUGH_ONE_IN == 0 ? 2 : 1,
 	                                      .num_edits = 1 + seed % DONATIONS,
 	                                      .donor = data2,
 	                                      .donor_size = size2};

@@ -174,6 +174,14 @@ edit(session *call, unsigned num_edits)
 }
 
 static void
+fix_up_heap(subject *s)
+{
+	fix_up_objects(s);
+	(void)subject_map(s);
+	fix_up_container(s);
+}
+
+static void
 repair(session *call)
 {
 	subject *s = &call->subject;
@@ -181,12 +189,26 @@ repair(session *call)
 		return;
 	}
 	if (call->wounded) {
-		fix_up_objects(s);
-		(void)subject_map(s);
-		fix_up_container(s);
+		fix_up_heap(s);
 	}
 	fix_up_free_space(s);
 	call->report->repaired = true;
+}
+
+size_t
+imago_mutant_repair(uint8_t *buffer, size_t size, size_t capacity)
+{
+	subject s;
+	if (buffer == NULL || size == 0 || size > capacity) {
+		return size;
+	}
+	subject_open(&s, buffer, size, capacity, 0);
+	if (s.readable) {
+		fix_up_heap(&s);
+		fix_up_free_space(&s);
+	}
+	subject_close(&s);
+	return s.size;
 }
 
 /* 1 to 8, small numbers more often. */

@@ -85,7 +85,7 @@ collect(splice *copy, size_t most)
 {
 	subject *from = copy->from;
 	imago_object object;
-	if (subject_pick(from, CHUNK_ANY, &object)) {
+	if (ruled_pick_plain(from, CHUNK_ANY, &object)) {
 		take(copy, &object);
 	}
 	for (size_t i = 0; i < copy->count && copy->count < most; i++) {

@@ -7,6 +7,7 @@
 #include "imago/byte_order.h"
 #include "imago/checked.h"
 #include "imago/rebuild.h"
+#include "imago/walk.h"
 
 enum { MEBIBYTE = 1 << 20, MAX_CHUNKS = 1 << 20, MAX_SCAN = 2048 };
 
@@ -212,20 +213,18 @@ append_chunk(subject *s, const imago_object *object)
 bool
 subject_map(subject *s)
 {
-	s->num_chunks = 0;
+	imago_walker walker;
+	imago_object object;
 	s->ruled_known = false;
-	for (size_t i = 0; i < s->heap->num_segments; i++) {
-		imago_addr next = s->heap->segments[i].start;
-		const imago_addr end = next + s->heap->segments[i].size;
-		imago_object object;
-		while (next < end && s->num_chunks < MAX_CHUNKS &&
-		       imago_heap_decode_chunk(s->heap, next, &object, NULL) == IMAGO_OK) {
+	s->num_chunks = 0;
+	imago_walk_init(&walker, s->heap, NULL);
+	do {
+		while (s->num_chunks < MAX_CHUNKS && imago_walk_next(&walker, &object)) {
 			if (!append_chunk(s, &object)) {
 				return false;
 			}
-			next += object.total_bytes;
 		}
-	}
+	} while (walker.status != IMAGO_OK && imago_walk_skip_segment(&walker));
 	return s->num_chunks > 0;
 }
 

@@ -81,6 +81,11 @@ IMAGO_API size_t imago_mutate_with(uint8_t *buffer, size_t size, size_t capacity
                                    const imago_mutate_options *options,
                                    imago_mutate_report *report);
 
+/* Repairs an image in place without mutating it: objects end where their segment ends, and header,
+ * bridges and metadata say what is there. Returns the new size; bytes that are no image stay as
+ * they are. */
+IMAGO_API size_t imago_mutant_repair(uint8_t *buffer, size_t size, size_t capacity);
+
 /* Reduction: proposes ever smaller or plainer images; the caller says of each whether it still does
  * what is looked for. Proposals are never larger than the best so far; those of its size have more
  * zero bytes or nil slots. Always ends. */
