@@ -171,6 +171,43 @@ put_object_in_list_of_smallest(corpus_case *here)
 	corpus_set_slot(here, corpus_free_lists(here), 1, here->fixture.array);
 }
 
+/* Instances shorter than what their class names. */
+
+enum { CLASS_FORMAT = 2, MANY_NAMED = 7 };
+
+/* Format and named slots as Spur's classes say them. */
+static void
+declare(corpus_case *here, imago_oop cls, int64_t format, int64_t num_named)
+{
+	corpus_set_slot(here, cls, CLASS_FORMAT, corpus_integer(here, format << 16 | num_named));
+}
+
+static void
+name_more_than_mixed_has(corpus_case *here)
+{
+	declare(here, here->fixture.mixed_class, IMAGO_FORMAT_MIXED, MANY_NAMED);
+}
+
+static void
+name_more_than_weak_has(corpus_case *here)
+{
+	corpus_set_format(here, here->fixture.mixed, IMAGO_FORMAT_WEAK, 0);
+	declare(here, here->fixture.mixed_class, IMAGO_FORMAT_WEAK, MANY_NAMED);
+}
+
+static void
+name_more_than_ephemeron_has(corpus_case *here)
+{
+	corpus_set_format(here, here->fixture.mixed, IMAGO_FORMAT_EPHEMERON, 0);
+	declare(here, here->fixture.mixed_class, IMAGO_FORMAT_EPHEMERON, MANY_NAMED);
+}
+
+static void
+name_as_many_as_mixed_has(corpus_case *here)
+{
+	declare(here, here->fixture.mixed_class, IMAGO_FORMAT_MIXED, 3);
+}
+
 const wound edge_wounds[] = {
     {"as many temporaries as a small frame has", "", CORPUS_ALL, 0, add_frame_of_16, NULL, NULL},
     {"as many temporaries as a large frame has", "", CORPUS_ALL, 0, add_frame_of_56, NULL, NULL},
@@ -204,5 +241,13 @@ const wound edge_wounds[] = {
      NULL},
     {"an object in the list of the smallest chunks", "freeList.link", CORPUS_SPUR, 0, NULL,
      put_object_in_list_of_smallest, NULL},
+    {"a mixed object shorter than its named slots", "class.instanceSlots", CORPUS_SPUR, 0, NULL,
+     name_more_than_mixed_has, NULL},
+    {"a weak object shorter than its named slots", "class.instanceSlots", CORPUS_SPUR, 0, NULL,
+     name_more_than_weak_has, NULL},
+    {"an ephemeron shorter than its named slots", "class.instanceSlots", CORPUS_SPUR, 0, NULL,
+     name_more_than_ephemeron_has, NULL},
+    {"a mixed object as long as its named slots", "", CORPUS_SPUR, 0, NULL,
+     name_as_many_as_mixed_has, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
