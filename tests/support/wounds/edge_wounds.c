@@ -208,6 +208,12 @@ name_as_many_as_mixed_has(corpus_case *here)
 	declare(here, here->fixture.mixed_class, IMAGO_FORMAT_MIXED, 3);
 }
 
+static void
+name_fewer_than_pair_has(corpus_case *here)
+{
+	declare(here, here->fixture.pair_class, IMAGO_FORMAT_FIXED, 1);
+}
+
 const wound edge_wounds[] = {
     {"as many temporaries as a small frame has", "", CORPUS_ALL, 0, add_frame_of_16, NULL, NULL},
     {"as many temporaries as a large frame has", "", CORPUS_ALL, 0, add_frame_of_56, NULL, NULL},
@@ -249,5 +255,7 @@ const wound edge_wounds[] = {
      name_more_than_ephemeron_has, NULL},
     {"a mixed object as long as its named slots", "", CORPUS_SPUR, 0, NULL,
      name_as_many_as_mixed_has, NULL},
+    {"a fixed object longer than its named slots", "class.instanceSlots", CORPUS_SPUR, 0, NULL,
+     name_fewer_than_pair_has, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
