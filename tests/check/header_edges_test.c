@@ -134,6 +134,42 @@ half_a_name_chooses_no_rule(void **state)
 	}
 }
 
+/* A heap that ends behind the first few objects: the next one is missed where the heap ends. */
+static void
+the_first_object_that_is_missing_is_told_once(void **state)
+{
+	(void)state;
+	static const char *const rules[] = {"first.nil", "first.false", "first.true", "first.freeLists",
+	                                    "first.hiddenRoots"};
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		imago_allocator allocator;
+		imago_check_sink sink;
+		imago_error error;
+		imago_object object;
+		findings list = {.count = 0};
+		imago_check_options options = {.only = &rules[i], .num_only = 1};
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = small_heap(test_layout_find("spur32"), &allocator);
+		uint64_t size = 0;
+		for (size_t k = 0; k < i; k++) {
+			assert_ok(imago_heap_decode_chunk(heap, heap->segments[0].start + size, &object, NULL),
+			          &error);
+			size += object.total_bytes;
+		}
+		heap->segments[0].size = size;
+		heap->segments[0].offset = 64;
+		imago_check_sink_init(&sink, &options, collect, &list);
+		print_message("%s\n", rules[i]);
+		assert_ok(imago_check(heap, &sink, &allocator, &error), &error);
+		assert_int_equal(list.count, 1);
+		assert_string_equal(list.last.rule->name, rules[i]);
+		assert_int_equal(list.last.offset, 64 + size);
+		assert_int_equal(list.last.found, size);
+		imago_heap_destroy(heap);
+		assert_no_leak(&allocator);
+	}
+}
+
 int
 main(void)
 {
@@ -141,6 +177,7 @@ main(void)
 	    cmocka_unit_test(every_limit_of_a_field_is_where_its_rule_says),
 	    cmocka_unit_test(a_single_byte_around_the_header_is_found),
 	    cmocka_unit_test(half_a_name_chooses_no_rule),
+	    cmocka_unit_test(the_first_object_that_is_missing_is_told_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
