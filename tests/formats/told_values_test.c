@@ -241,10 +241,37 @@ old_space_may_end_at_the_start_of_permanent_space(void **state)
 	}
 }
 
+/* The VM reads these from their lines as the grammar does: ends of what a word holds. */
+static void
+numbers_at_the_ends_of_a_word_are_read_alike(void **state)
+{
+	(void)state;
+	static const char *const numbers[] = {"-1", "-0", "9223372036854775807", "-9223372036854775808",
+	                                      "9223372036854775806"};
+	static const char *const only[] = {"composed.lineReader"};
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		imago_folder folder;
+		imago_heap *heap;
+		imago_check_sink sink;
+		imago_check_options options = {.only = only, .num_only = 1};
+		make_folder(&folder, small_heap, "spur64-68533", &allocator);
+		folder_set_field(&folder, "header.ston", "hdrLastHash", numbers[i]);
+		print_message("%s\n", numbers[i]);
+		assert_ok(imago_composed_read(&heap, &folder, &allocator, &error), &error);
+		imago_check_sink_init(&sink, &options, NULL, NULL);
+		assert_ok(imago_composed_check(&folder, heap, &sink, &error), &error);
+		assert_int_equal(sink.summary.num_errors + sink.summary.num_warnings, 0);
+		imago_heap_destroy(heap);
+		imago_folder_release(&folder);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(numbers_at_the_ends_of_a_word_are_read_alike, start,
+	                                    finish),
 	    cmocka_unit_test_setup_teardown(a_segment_number_too_high_is_told_with_the_highest, start,
 	                                    finish),
 	    cmocka_unit_test_setup_teardown(what_has_no_value_to_tell_tells_none, start, finish),
