@@ -80,10 +80,14 @@ lose_power_in_every_way(trial *run)
 	    model_disk_each_power_loss(run->disk, limit, 0, look_after_power_loss, run);
 }
 
+/* From the first fault on: what comes before is the same as without. */
 static void
 lose_power_before_call(void *payload)
 {
-	lose_power_in_every_way(payload);
+	trial *run = payload;
+	if (run->plan.num_calls + 1 >= run->plan.faults[0].call) {
+		lose_power_in_every_way(run);
+	}
 }
 
 static uint64_t
