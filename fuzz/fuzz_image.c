@@ -5,6 +5,7 @@
 
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
+#include "imago/walk.h"
 
 enum { MEBIBYTE = 1 << 20 };
 
@@ -284,4 +285,23 @@ fuzz_choose_part(fuzz_subject *subject, uint32_t num_parts)
 	                        (heap->layout.byte_order == IMAGO_BIG_ENDIAN ? 4u : 0u) +
 	                        2u * (uint32_t)subject->image.format;
 	return (fuzz_choose(&subject->input, num_parts) + layout) % num_parts;
+}
+
+bool
+fuzz_has_links_out(const imago_heap *heap)
+{
+	enum { NUM_LINKS = 5 };
+	imago_walker walker;
+	imago_object chunk;
+	imago_walk_init(&walker, heap, NULL);
+	while (heap->model == IMAGO_SPUR && imago_walk_next(&walker, &chunk)) {
+		const uint64_t num_links = chunk.num_slots < NUM_LINKS ? chunk.num_slots : NUM_LINKS;
+		for (uint64_t i = 0; chunk.kind == IMAGO_OBJECT_FREE && i < num_links; i++) {
+			const imago_oop link = imago_heap_fetch_slot(heap, &chunk, i);
+			if (link != 0 && link % 8 == 0 && imago_heap_segment_of(heap, link) == NULL) {
+				return true;
+			}
+		}
+	}
+	return false;
 }

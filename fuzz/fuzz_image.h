@@ -114,6 +114,10 @@ uint32_t fuzz_choose_part(fuzz_subject *subject, uint32_t num_parts);
  * heap, or one that suits most. */
 imago_addr fuzz_choose_base(fuzz_input *input, const imago_heap *heap);
 
+/* True when a free chunk has a link, listed or not, that leads out of the heap: moving the heap may
+ * make it lead in, so that the way back moves what the way there left alone. */
+bool fuzz_has_links_out(const imago_heap *heap);
+
 /* True when the heap has permanent space. */
 bool fuzz_has_perm(const imago_heap *heap);
 

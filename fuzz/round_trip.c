@@ -1,7 +1,9 @@
 /* round_trip: an image without errors comes back from every journey: written and read again, turned
  * to the other byte order and back, based elsewhere and back (by copying and in place), and split
  * into three segments and joined. Journeys give the same bytes, joining the same digest; a journey
- * that the target does not allow is refused, with a documented status; nothing leaks. */
+ * that the target does not allow is refused, with a documented status; nothing leaks. (Not
+ * at another base and back when the old link of a free chunk leads out of the heap: there it may
+ * lead in, and move with it.) */
 #include <string.h>
 
 #include "fuzz_image.h"
@@ -87,13 +89,13 @@ move_base(journey *trip, imago_addr base)
 	const imago_rebuild_options return_options = {.set_base = true,
 	                                              .base = trip->start->segments[0].start};
 	if (go_and_return(trip, &options, &return_options, &there, &back, &report)) {
-		FUZZ_ORACLE(BASE, same_file(trip, back));
+		FUZZ_ORACLE(BASE, fuzz_has_links_out(trip->start) || same_file(trip, back));
 		/* Moving in place is the same as copying elsewhere. */
 		const imago_swizzle_options in_place = {.simd = IMAGO_SIMD_BEST};
 		FUZZ_ASSERT(imago_heap_copy(&copy, there, &trip->allocator, &trip->error) == IMAGO_OK);
 		FUZZ_ORACLE(BASE_IN_PLACE,
 		            imago_swizzle(copy, return_options.base, &in_place, &trip->error) == IMAGO_OK);
-		FUZZ_ORACLE(BASE_IN_PLACE, same_file(trip, copy));
+		FUZZ_ORACLE(BASE_IN_PLACE, fuzz_same_file(back, copy, trip->format));
 	}
 	imago_heap_destroy(copy);
 	imago_heap_destroy(back);

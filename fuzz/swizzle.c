@@ -2,8 +2,8 @@
  *
  * A copy of whatever image can be read is moved to bases that the input chooses. To where it is:
  * nothing changes (but an oldBaseAddr that lied). To A and then to B is the same as to B at once;
- * back again, it is what it was (both unless a free chunk holds an old link that leads to no free
- * chunk, which may come to lead to one by moving the heap under it). The scalar loop and every
+ * back again, it is what it was (both unless a free chunk holds an old link that leads out of the
+ * heap, and into it once the heap has been moved there). The scalar loop and every
  * instruction set of this host do the same, leniently the same when the strict way succeeds; of an
  * image without errors, rebuilding at the new base, which shares no code with swizzling, gives the
  * same file or is refused as well. A refusal has a documented status, and has undone everything:
@@ -15,7 +15,6 @@
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
 #include "imago/swizzle.h"
-#include "imago/walk.h"
 
 enum {
 	BY_ZERO,
@@ -78,28 +77,6 @@ move_plainly(fuzz_subject *subject, const imago_heap *heap, imago_addr base)
 {
 	const imago_swizzle_options options = {.simd = IMAGO_SIMD_SCALAR};
 	return move(subject, heap, base, &options);
-}
-
-/* True when a free chunk has a link, listed or not, that leads to no free chunk. */
-static bool
-has_old_links(const imago_heap *heap)
-{
-	enum { NUM_LINKS = 5 };
-	imago_walker walker;
-	imago_object chunk;
-	imago_object target;
-	imago_walk_init(&walker, heap, NULL);
-	while (heap->model == IMAGO_SPUR && imago_walk_next(&walker, &chunk)) {
-		const uint64_t num_links = chunk.num_slots < NUM_LINKS ? chunk.num_slots : NUM_LINKS;
-		for (uint64_t i = 0; chunk.kind == IMAGO_OBJECT_FREE && i < num_links; i++) {
-			const imago_oop link = imago_heap_fetch_slot(heap, &chunk, i);
-			if (link != 0 && (imago_heap_decode_object(heap, link, &target, NULL) != IMAGO_OK ||
-			                  target.kind != IMAGO_OBJECT_FREE)) {
-				return true;
-			}
-		}
-	}
-	return false;
 }
 
 static void
@@ -212,7 +189,7 @@ ask(fuzz_subject *subject, const imago_heap *moved, imago_addr first, imago_addr
 		expect_same_rebuilt(subject, moved, first);
 		break;
 	default:
-		if (!has_old_links(subject->heap)) {
+		if (!fuzz_has_links_out(subject->heap)) {
 			move_on(subject, moved, second);
 		}
 		break;
