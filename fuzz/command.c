@@ -12,7 +12,7 @@
  * file appears that was not named, and none outside the folder; no descriptor stays open.
  *
  * Left out: reduce --command, which runs a shell. A crash within a command happens in the temporary
- * folder, so -artifact_prefix must be an absolute path. */
+ * folder; where libFuzzer is given no -artifact_prefix, it leaves its input there. */
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>

@@ -216,3 +216,25 @@ scratch_leave(void)
 {
 	FUZZ_ASSERT(fchdir(scratch_folder()->home) == 0);
 }
+
+/* libFuzzer asks this before it looks at its arguments. A crash happens in the scratch folder, and
+ * what it leaves must not: a relative -artifact_prefix becomes an absolute one. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static const char option[] = "-artifact_prefix=";
+	static char absolute[2 * PATH_SIZE];
+	const size_t length = sizeof option - 1;
+	for (int i = 1; i < *argc; i++) {
+		const char *prefix = (*argv)[i] + length;
+		char home[PATH_SIZE];
+		if (strncmp((*argv)[i], option, length) == 0 && prefix[0] != '/' &&
+		    getcwd(home, sizeof home) != NULL) {
+			snprintf(absolute, sizeof absolute, "%s%s/%s", option, home, prefix);
+			(*argv)[i] = absolute;
+		}
+	}
+	return 0;
+}
