@@ -4,9 +4,9 @@
  * whose sizes depend on all that follows; found: there is a finding that the image did not have
  * before, at or behind the wound, or about an object that has to do with the wounded one, or about
  * what depends on the whole (header, roots, space); benign: the mutant means the same, has the same
- * digest, or the operator is of a class (rejection_classes.def) that may leave another image that is
- * as good. Anything else is a wound that nobody sees. The statuses, rules and benign classes that
- * were the answers are counted (reasons.h). */
+ * digest, or the operator is of a class (rejection_classes.def) that may leave another image that
+ * is as good. Anything else is a wound that nobody sees. The statuses, rules and benign classes
+ * that were the answers are counted (reasons.h). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
