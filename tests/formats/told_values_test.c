@@ -236,6 +236,7 @@ old_space_may_end_at_the_start_of_permanent_space(void **state)
 		folder_set_field(&folder, "seg0.ston", "startAddress", number);
 		imago_status status = imago_composed_read(&heap, &folder, &allocator, &error);
 		assert_int_equal(status, behind == 0 ? IMAGO_OK : IMAGO_ERANGE);
+		assert_true(behind == 0 || strcmp(error.part, "seg0.ston") == 0);
 		imago_heap_destroy(heap);
 		imago_folder_release(&folder);
 	}
@@ -246,8 +247,12 @@ static void
 numbers_at_the_ends_of_a_word_are_read_alike(void **state)
 {
 	(void)state;
-	static const char *const numbers[] = {"-1", "-0", "9223372036854775807", "-9223372036854775808",
-	                                      "9223372036854775806"};
+	static const char *const numbers[] = {"-1",
+	                                      "-0",
+	                                      "9223372036854775807",
+	                                      "-9223372036854775808",
+	                                      "9223372036854775806",
+	                                      "18446744073709551615"};
 	static const char *const only[] = {"composed.lineReader"};
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		imago_folder folder;
@@ -266,10 +271,81 @@ numbers_at_the_ends_of_a_word_are_read_alike(void **state)
 	}
 }
 
+/* What remains of an earlier error in the caller's record is not told again. */
+static void
+a_write_that_fails_blames_no_file(void **state)
+{
+	(void)state;
+	imago_writer writer;
+	imago_heap *heap = small_heap(test_layout_find("v3"), &allocator);
+	imago_writer_init(&writer, &allocator, heap->layout, NULL);
+	imago_error_set_part(&error, "seg0.data");
+	assert_true(imago_image_write(heap, IMAGO_FORMAT_COMPOSED, &writer, &error) != IMAGO_OK);
+	assert_string_equal(error.part, "");
+	imago_error_set_part(&error, "seg0.data");
+	assert_true(imago_image_save(heap, IMAGO_FORMAT_V3, "/nowhere/at/all", &allocator, &error) !=
+	            IMAGO_OK);
+	assert_string_equal(error.part, "");
+	imago_writer_release(&writer);
+	imago_heap_destroy(heap);
+}
+
+static void
+the_largest_value_of_a_field_can_be_written(void **state)
+{
+	(void)state;
+	imago_writer writer;
+	imago_image image;
+	imago_heap *heap = small_heap(test_layout_find("spur64"), &allocator);
+	heap->header.image_version = UINT16_MAX;
+	heap->header.last_hash = UINT64_MAX;
+	imago_writer_init(&writer, &allocator, heap->layout, NULL);
+	assert_ok(imago_image_write(heap, IMAGO_FORMAT_SPUR, &writer, &error), &error);
+	assert_ok(imago_image_read(&image, writer.bytes, writer.size, &allocator, &error), &error);
+	assert_int_equal(image.heap->header.image_version, UINT16_MAX);
+	assert_true(image.heap->header.last_hash == UINT64_MAX);
+	imago_image_close(&image);
+	imago_writer_release(&writer);
+	imago_heap_destroy(heap);
+}
+
+static bool
+keep(const imago_finding *finding, void *payload)
+{
+	*(imago_finding *)payload = *finding;
+	return true;
+}
+
+static void
+a_negative_number_is_told_as_the_vm_holds_it(void **state)
+{
+	(void)state;
+	static const char *const only[] = {"composed.swapBytes"};
+	imago_folder folder;
+	imago_heap *heap;
+	imago_check_sink sink;
+	imago_finding found = {.found = 0};
+	imago_check_options options = {.only = only, .num_only = 1};
+	make_folder(&folder, small_heap, "spur64-68533", &allocator);
+	folder_set_field(&folder, "header.ston", "swapBytes", "-1");
+	assert_ok(imago_composed_read(&heap, &folder, &allocator, &error), &error);
+	imago_check_sink_init(&sink, &options, keep, &found);
+	assert_ok(imago_composed_check(&folder, heap, &sink, &error), &error);
+	assert_int_equal(sink.summary.num_errors + sink.summary.num_warnings + sink.summary.num_infos,
+	                 1);
+	assert_true(found.found == UINT64_MAX);
+	imago_heap_destroy(heap);
+	imago_folder_release(&folder);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_write_that_fails_blames_no_file, start, finish),
+	    cmocka_unit_test_setup_teardown(the_largest_value_of_a_field_can_be_written, start, finish),
+	    cmocka_unit_test_setup_teardown(a_negative_number_is_told_as_the_vm_holds_it, start,
+	                                    finish),
 	    cmocka_unit_test_setup_teardown(numbers_at_the_ends_of_a_word_are_read_alike, start,
 	                                    finish),
 	    cmocka_unit_test_setup_teardown(a_segment_number_too_high_is_told_with_the_highest, start,
