@@ -111,7 +111,7 @@ function record_all(    v, e, i, place, n, combination) {
 			runs = median_of(runs_of, place 2, n)
 			ms = median_of(ms_of, place 2, n)
 			printf "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", variant_names[v], engine_names[e], bugs[i], \
-				runs < infinity() ? runs : 0, ms < infinity() ? ms : 0, found[place 2], n
+				(runs < infinity() ? runs : 0), (ms < infinity() ? ms : 0), found[place 2], n
 		}
 	}
 }
@@ -173,8 +173,8 @@ function table_of(engine,    v, i, j, line, bug, fair, own, place_f, place_o, a,
 			ratios[j + 1] = a
 		}
 		printf "%s: CPU time of dictionary / structured, median of %d bugs that structured detects: %.1f%s\n", \
-			engine, n_ratios, n_ratios % 2 ? ratios[(n_ratios + 1) / 2] : \
-			(ratios[n_ratios / 2] + ratios[n_ratios / 2 + 1]) / 2, " (what was not detected counts as the cap)"
+			engine, n_ratios, (n_ratios % 2 ? ratios[(n_ratios + 1) / 2] : \
+			(ratios[n_ratios / 2] + ratios[n_ratios / 2 + 1]) / 2), " (what was not detected counts as the cap)"
 	}
 }
 
@@ -194,7 +194,7 @@ function summary(combination, variant, engine,    i, bug, place, any, half, with
 	}
 	printf "%s/%s: detected by half of the seeds %d of %d, by any %d; of the far ones %d of %d; %d seeds, %.0f runs per CPU second\n", \
 		variant, engine, half, within, any, far_any, far, num_seeds[combination], \
-		total_ms[combination] > 0 ? total_runs[combination] / total_ms[combination] * 1000 : 0
+		(total_ms[combination] > 0 ? total_runs[combination] / total_ms[combination] * 1000 : 0)
 	if (names != "") printf "    not detected:%s\n", names
 }
 

@@ -118,7 +118,7 @@ translate_pc(const imago_width_run *width, const imago_object *object, int64_t p
 		return translate(width, object, IMAGO_CONTEXT_PC, out);
 	}
 	int64_t new_base = (int64_t)((1 + num_literals) * width->run->layout.word_bytes) + 1;
-	if (IMAGO_BUG(pc_without_literals, num_literals == 0)) {
+	if (IMAGO_BUG(pc_of_one_literal, num_literals == 1)) {
 		new_base = pc_base;
 	}
 	int64_t pc = (int64_t)value.bits - pc_base + new_base;

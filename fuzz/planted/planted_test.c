@@ -1,8 +1,9 @@
 /* planted_test.c: every planted bug that can be reached is seen by an oracle, on an input that is
  * kept in corpus/planted as BUG.CONTRACT, and nothing is seen there while the bug is asleep.
  *
- * planted_test FILE… tells instead which bugs the files trigger, with which contract, and by what
- * they are detected there. */
+ * planted_test FILE…              tells instead which bugs the files trigger, with which contract,
+ * and by what they are detected there planted_test --text BASE FILE   prints the text that makes
+ * FILE of BASE (witness.h) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,44 +16,18 @@
 
 #include "contracts.h"
 #include "observe.h"
+#include "witness.h"
 
 enum { MAX_BUGS = 128, MAX_PATH = 512 };
 
-typedef struct witness {
-	int contract;
-	uint8_t *bytes;
-	size_t size;
-} witness;
-
-static bool
-read_witness(const char *path, witness *out)
-{
-	FILE *file = fopen(path, "rb");
-	if (file == NULL) {
-		return false;
-	}
-	if (fseek(file, 0, SEEK_END) != 0) {
-		fail();
-	}
-	const long size = ftell(file);
-	rewind(file);
-	out->size = (size_t)size;
-	out->bytes = malloc(out->size + 1);
-	assert_non_null(out->bytes);
-	assert_int_equal(fread(out->bytes, 1, out->size, file), out->size);
-	(void)fclose(file);
-	return true;
-}
-
 /* The kept input of a bug, whichever contract it is for. */
 static bool
-find_witness(const char *bug, witness *out)
+find_witness(const char *bug, int *contract, witness *out)
 {
-	for (int contract = 0; contract_name(contract) != NULL; contract++) {
+	for (*contract = 0; contract_name(*contract) != NULL; (*contract)++) {
 		char path[MAX_PATH];
-		(void)snprintf(path, sizeof path, "corpus/planted/%s.%s", bug, contract_name(contract));
-		out->contract = contract;
-		if (read_witness(path, out)) {
+		(void)snprintf(path, sizeof path, "corpus/planted/%s.%s", bug, contract_name(*contract));
+		if (witness_read(out, path)) {
 			return true;
 		}
 	}
@@ -65,19 +40,20 @@ the_bug_is_seen_on_its_input_and_only_when_it_is_awake(void **payload)
 	const size_t bug = *(const size_t *)*payload;
 	observed seen[MAX_BUGS];
 	char by[OBSERVE_BY_SIZE] = "";
+	int contract;
 	witness input;
-	if (!find_witness(observe_bug_name(bug), &input)) {
+	if (!find_witness(observe_bug_name(bug), &contract, &input)) {
 		fail_msg("corpus/planted has no input for %s", observe_bug_name(bug));
 	}
-	observe_run(input.contract, input.bytes, input.size, seen); /* aborts if an oracle is broken */
+	observe_run(contract, input.bytes, input.size, seen); /* aborts if an oracle is broken */
 	if (!seen[bug].reached) {
 		fail_msg("%s is not reached", observe_bug_name(bug));
 	}
 	if (!seen[bug].triggered) {
 		fail_msg("%s is not triggered", observe_bug_name(bug));
 	}
-	const bool detected = observe_effect(bug, input.contract, input.bytes, input.size, by);
-	free(input.bytes);
+	const bool detected = observe_effect(bug, contract, input.bytes, input.size, by);
+	witness_release(&input);
 	if (!detected && !observe_has_sanitizers()) {
 		print_message("without sanitizers %s may go unseen\n", observe_bug_name(bug));
 		skip();
@@ -88,29 +64,40 @@ the_bug_is_seen_on_its_input_and_only_when_it_is_awake(void **payload)
 	print_message("%s: %s\n", observe_bug_name(bug), by);
 }
 
-/* Tells of each file which bugs it shows, to which contract. */
-static int
-try_files(int num_paths, char **paths)
+/* Tells of an input which bugs it shows, to which contract. */
+static void
+try_input(const char *path, const witness *input)
 {
-	for (int i = 0; i < num_paths; i++) {
-		witness input;
-		if (!read_witness(paths[i], &input)) {
-			perror(paths[i]);
-			return EXIT_FAILURE;
-		}
-		for (int contract = 0; contract_name(contract) != NULL; contract++) {
-			observed seen[MAX_BUGS];
-			observe_run(contract, input.bytes, input.size, seen);
-			for (size_t bug = 0; bug < observe_num_bugs(); bug++) {
-				char by[OBSERVE_BY_SIZE] = "-";
-				if (seen[bug].triggered) {
-					(void)observe_effect(bug, contract, input.bytes, input.size, by);
-					printf("%s\t%s\t%s\t%s\n", paths[i], observe_bug_name(bug),
-					       contract_name(contract), by);
-				}
+	for (int contract = 0; contract_name(contract) != NULL; contract++) {
+		observed seen[MAX_BUGS];
+		observe_run(contract, input->bytes, input->size, seen);
+		for (size_t bug = 0; bug < observe_num_bugs(); bug++) {
+			char by[OBSERVE_BY_SIZE] = "-";
+			if (seen[bug].triggered) {
+				(void)observe_effect(bug, contract, input->bytes, input->size, by);
+				printf("%s\t%s\t%s\t%s\n", path, observe_bug_name(bug), contract_name(contract),
+				       by);
 			}
 		}
-		free(input.bytes);
+	}
+}
+
+static int
+do_as_told(int num_words, char **words)
+{
+	const bool print = num_words == 3 && strcmp(words[0], "--text") == 0;
+	for (int i = print ? 2 : 0; i < num_words; i++) {
+		witness input;
+		if (!witness_read_file(&input, words[i])) {
+			perror(words[i]);
+			return EXIT_FAILURE;
+		}
+		if (print) {
+			(void)witness_print(words[1], &input);
+		} else {
+			try_input(words[i], &input);
+		}
+		witness_release(&input);
 	}
 	return EXIT_SUCCESS;
 }
@@ -118,12 +105,12 @@ try_files(int num_paths, char **paths)
 int
 main(int argc, char **argv)
 {
-	if (argc > 1) {
-		return try_files(argc - 1, argv + 1);
-	}
 	static size_t bugs[MAX_BUGS];
 	static struct CMUnitTest tests[MAX_BUGS];
 	size_t num_tests = 0;
+	if (argc > 1) {
+		return do_as_told(argc - 1, argv + 1);
+	}
 	for (size_t bug = 0; bug < observe_num_bugs(); bug++) {
 		if (strcmp(observe_bug_reach(bug), "NEVER") != 0) {
 			bugs[num_tests] = bug;
