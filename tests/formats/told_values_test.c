@@ -247,12 +247,8 @@ static void
 numbers_at_the_ends_of_a_word_are_read_alike(void **state)
 {
 	(void)state;
-	static const char *const numbers[] = {"-1",
-	                                      "-0",
-	                                      "9223372036854775807",
-	                                      "-9223372036854775808",
-	                                      "9223372036854775806",
-	                                      "18446744073709551615"};
+	static const char *const numbers[] = {"-1", "-0", "9223372036854775807", "-9223372036854775808",
+	                                      "9223372036854775806"};
 	static const char *const only[] = {"composed.lineReader"};
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		imago_folder folder;
