@@ -1,6 +1,6 @@
 #!/bin/bash
-# afl_smoke BUILD MUTATOR: builds a target and the planted crash with AFL++'s compiler, below BUILD, and
-# runs ci/fuzz_stages/afl_smoke on them. Status 77: there is no AFL++ here.
+# afl_smoke BUILD MUTATOR: builds a target and the planted crash with AFL++'s compiler, below
+# BUILD, and runs ci/fuzz_stages/afl_smoke on them. Status 77: there is no AFL++ here.
 set -euo pipefail
 for program in afl-fuzz afl-clang-fast ninja; do
 	command -v "$program" >/dev/null || { echo "skipped: no $program"; exit 77; }

@@ -1,7 +1,7 @@
 #!/bin/bash
-# afl_sync BUILD MUTATOR: two instances of ci/fuzz_stages/sync over one folder: the secondary takes over
-# what the main one has found; the main one, run again, goes on where it was. Uses what the test
-# afl_smoke has built. Status 77: that was skipped.
+# afl_sync BUILD MUTATOR: two instances of ci/fuzz_stages/sync over one folder: the secondary takes
+# over what the main one has found; the main one, run again, goes on where it was. Uses what the
+# test afl_smoke has built. Status 77: that was skipped.
 set -euo pipefail
 build=$1/afl
 [ -x "$build/bin/fuzz_read_v3" ] || { echo "skipped: afl_smoke has built nothing"; exit 77; }

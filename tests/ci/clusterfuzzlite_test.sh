@@ -76,7 +76,9 @@ run() {
 		tail -n 15 "$work/$1.log"
 		return 1
 	fi
-	grep -q "^INFO: seed corpus: files: $(find "$seeds" -type f -size +0c | wc -l) " "$work/$1.log" || {
+	local given
+	given=$(find "$seeds" -type f -size +0c | wc -l)
+	grep -q "^INFO: seed corpus: files: $given " "$work/$1.log" || {
 		echo "FAILED: $name did not load its seeds"
 		return 1
 	}

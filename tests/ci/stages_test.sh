@@ -1,7 +1,8 @@
 #!/bin/bash
-# stages_test: ci/fuzz_stages/libfuzzer, health and prune over a toy target and the real libFuzzer. Seeds
-# are loaded and counted; a library without instrumentation is noticed; crashes fail; pruning drops
-# what adds nothing, and keeps everything when the new files would cover less. Status 77: no clang.
+# stages_test: ci/fuzz_stages/libfuzzer, health and prune over a toy target and the real libFuzzer.
+# Seeds are loaded and counted; a library without instrumentation is noticed; crashes fail; pruning
+# drops what adds nothing, and keeps everything when the new files would cover less. Status 77: no
+# clang.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -33,7 +34,8 @@ grep -qE '^toy +[1-9][0-9]+ ' <<<"$said" || fail "no runs in the table: $said"
 num_seeds=$(find corpus/valid -type f -size +0c | wc -l)
 [ "$(cat "$build/logs/toy.given")" = "$num_seeds" ] || fail "not all of corpus/valid was given"
 TOY_CRASH=1 "$stages/libfuzzer" "$build" 1 >"$work/log" && fail "a crash went unnoticed"
-grep -q '^CRASH in toy: .*deadly signal' "$work/log" || fail "the crash is not told: $(cat "$work/log")"
+grep -q '^CRASH in toy: .*deadly signal' "$work/log" ||
+	fail "the crash is not told: $(cat "$work/log")"
 crash=$(sed -n 's|.*ci/repro ||p' "$work/log")
 [ -s "$crash" ] || fail "the crash was not kept"
 
@@ -91,7 +93,8 @@ keeps 'there is no'
 # A run that was cut off between the two renames.
 cp "$build/bin/real" "$build/bin/fuzz_toy"
 mv "$corpus" "$corpus.old"
-"$stages/prune" "$build" "$corpus" "$work/seeds" >/dev/null || fail "an interrupted run was not mended"
+"$stages/prune" "$build" "$corpus" "$work/seeds" >/dev/null ||
+	fail "an interrupted run was not mended"
 [ "$(find "$corpus" -type f | wc -l)" = "$after" ] || fail "an interrupted run lost files"
 
 [ "$failures" = 0 ] && echo "targets run, alarms sound, pruning loses nothing"
