@@ -87,5 +87,6 @@ extern const struct command set_command;
 extern const struct command make_command;
 extern const struct command mutate_command;
 extern const struct command reduce_command;
+extern const struct command run_command;
 
 #endif

@@ -8,8 +8,8 @@
 #include "output.h"
 
 static const struct command *const commands[] = {
-    &info_command, &check_command, &convert_command, &digest_command, &diff_command,
-    &dump_command, &set_command,   &make_command,    &mutate_command, &reduce_command,
+    &info_command, &check_command, &convert_command, &digest_command, &diff_command, &dump_command,
+    &set_command,  &make_command,  &mutate_command,  &reduce_command, &run_command,
 };
 
 enum { NUM_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -41,7 +41,7 @@ find_command(const char *name)
 }
 
 static exit_status
-run_command(const struct command *command, int argc, char **argv)
+run_one(const struct command *command, int argc, char **argv)
 {
 	imago_allocator allocator;
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
@@ -87,7 +87,7 @@ imago_command(int argc, char **argv, FILE *out, FILE *err)
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct command *command = find_command(name);
 	if (command != NULL) {
-		status = run_command(command, argc - 1, argv + 1);
+		status = run_one(command, argc - 1, argv + 1);
 	} else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		print_help();
 	} else if (strcmp(name, "--version") == 0) {

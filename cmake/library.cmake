@@ -1,5 +1,5 @@
 # libimago: the rooms joined, static and shared. Public symbols are those marked IMAGO_API.
-set(imago_rooms imago_base imago_memory imago_check imago_formats imago_mutator)
+set(imago_rooms imago_base imago_memory imago_check imago_interp imago_formats imago_mutator)
 foreach(kind STATIC SHARED)
   string(TOLOWER ${kind} suffix)
   add_library(imago_${suffix} ${kind})
@@ -10,7 +10,7 @@ foreach(kind STATIC SHARED)
   target_include_directories(imago_${suffix} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/core/include> $<INSTALL_INTERFACE:include>)
   target_link_libraries(imago_${suffix} PRIVATE $<BUILD_INTERFACE:imago_options>
-                        PUBLIC PkgConfig::SODIUM Threads::Threads)
+                        PUBLIC PkgConfig::SODIUM Threads::Threads m)
 endforeach()
 set_target_properties(imago_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
 

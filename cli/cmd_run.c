@@ -1,0 +1,234 @@
+/* cmd_run.c: executes an image. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "files.h"
+#include "imago/file_system.h"
+#include "imago/rebuild.h"
+#include "imago/vm.h"
+#include "output.h"
+
+enum { OPTION_FUEL, OPTION_ROOT, OPTION_STATS, OPTION_SNAPSHOT, OPTION_GROWTH };
+
+static const option_spec run_options[] = {
+    [OPTION_FUEL] = {"fuel", "N", "execute at most N bytecodes (default 1G; K, M, G)", OPTION_SIZE,
+                     1, 0},
+    [OPTION_ROOT] = {"root", "DIR", "let the image read the files in this folder", OPTION_TEXT, 0,
+                     0},
+    [OPTION_STATS] = {"stats", NULL, "print what was executed", OPTION_FLAG, 0, 0},
+    [OPTION_SNAPSHOT] = {"snapshot", "OUT", "save the image as it is when the run ends",
+                         OPTION_TEXT, 0, 0},
+    [OPTION_GROWTH] = {"growth", "BYTES", "let the objects grow by so much (default 64M)",
+                       OPTION_SIZE, 1, 0},
+};
+
+enum { DEFAULT_FUEL = 1 << 30, MAX_FILE_BYTES = 64 << 20 };
+
+/* What the image is lent: the last file that it opened. */
+typedef struct run_state {
+	const char *root;
+	imago_allocator *allocator;
+	uint8_t *bytes;
+	uint64_t size;
+} run_state;
+
+static void
+print_output(void *payload, const uint8_t *bytes, size_t size)
+{
+	(void)payload;
+	print("%.*s", (int)size, (const char *)bytes);
+}
+
+/* Reads a regular file in the folder itself: no paths, no links, whatever the name says. */
+static bool
+read_in_root(run_state *state, int folder, const char *name)
+{
+	const imago_file_system *files = imago_os_files();
+	imago_file_facts facts;
+	int file = imago_files_open(files, folder, name, IMAGO_OPEN_FILE_HERE);
+	bool read = false;
+	if (file < 0) {
+		return false;
+	}
+	if (imago_files_describe(files, file, &facts) == 0 && facts.kind == IMAGO_PATH_FILE &&
+	    facts.size <= MAX_FILE_BYTES) {
+		state->bytes = imago_allocate(state->allocator, facts.size, "file", NULL);
+		state->size = facts.size;
+		uint64_t done = 0;
+		int64_t got = state->bytes != NULL ? 1 : -1;
+		while (got > 0 && done < facts.size) {
+			got = imago_files_read(files, file, state->bytes + done, facts.size - done);
+			done += got > 0 ? (uint64_t)got : 0;
+		}
+		read = state->bytes != NULL && done == facts.size;
+	}
+	(void)imago_files_close(files, file);
+	return read;
+}
+
+static bool
+lend_file(void *payload, const char *name, const uint8_t **bytes, uint64_t *size)
+{
+	run_state *state = payload;
+	imago_release(state->allocator, state->bytes, state->bytes != NULL ? state->size : 0);
+	state->bytes = NULL;
+	if (state->root == NULL || name[0] == '.' || strchr(name, '/') != NULL) {
+		return false;
+	}
+	const imago_file_system *files = imago_os_files();
+	int folder = imago_files_open(files, IMAGO_WORKING_FOLDER, state->root, IMAGO_OPEN_FOLDER);
+	bool found = folder >= 0 && read_in_root(state, folder, name);
+	if (folder >= 0) {
+		(void)imago_files_close(files, folder);
+	}
+	*bytes = state->bytes;
+	*size = state->size;
+	return found;
+}
+
+static bool
+count_finding(const imago_finding *finding, void *payload)
+{
+	(void)finding;
+	(void)payload;
+	return true;
+}
+
+/* Only what the checker finds no error in is executed. */
+static exit_status
+check_first(const imago_image *image, const char *path, imago_allocator *allocator)
+{
+	const imago_check_options options = {.num_threads = 1};
+	imago_check_sink sink;
+	imago_error error;
+	imago_check_sink_init(&sink, &options, count_finding, NULL);
+	if (imago_image_check(image, &sink, allocator, &error) != IMAGO_OK) {
+		return complain_of_error(path, &error);
+	}
+	if (sink.summary.num_errors > 0) {
+		complain("run: the image has %" PRIu64 " error%s and is not executed: imago check %s",
+		         (uint64_t)sink.summary.num_errors, plural(sink.summary.num_errors), path);
+		return EXIT_IMAGE;
+	}
+	return EXIT_DONE;
+}
+
+/* Saves the running image in the format and byte order that it came in. */
+static exit_status
+save_snapshot(imago_vm *vm, const imago_image *image, const char *path, imago_allocator *allocator)
+{
+	imago_error error;
+	imago_heap *heap = NULL;
+	imago_heap *turned = NULL;
+	const imago_rebuild_options options = {.layout = image->heap->layout};
+	imago_status status = imago_vm_snapshot(vm, &heap, allocator, &error);
+	if (status == IMAGO_OK) {
+		status = imago_rebuild(&turned, heap, &options, allocator, NULL, &error);
+	}
+	exit_status result = status == IMAGO_OK ? save_image(turned, image->format, path, allocator)
+	                                        : complain_of_error(path, &error);
+	imago_heap_destroy(turned);
+	imago_heap_destroy(heap);
+	return result;
+}
+
+static void
+print_statistics(const imago_vm *vm)
+{
+	const imago_vm_statistics statistics = imago_vm_statistics_of(vm);
+	tell("bytecodes %" PRIu64 ", sends %" PRIu64 ", primitives %" PRIu64
+	     ", method cache misses %" PRIu64 "\nscavenges %" PRIu64 ", bytes promoted %" PRIu64 "\n",
+	     statistics.num_bytecodes, statistics.num_sends, statistics.num_primitives,
+	     statistics.num_cache_misses, statistics.num_scavenges, statistics.bytes_promoted);
+}
+
+static exit_status
+tell_end(const imago_vm_result *result)
+{
+	if (result->end == IMAGO_VM_QUIT) {
+		return (exit_status)result->exit_status;
+	}
+	complain("run: %s (%s, pc %" PRIu64 ")", result->reason,
+	         result->method[0] != '\0' ? result->method : "a method without a name", result->pc);
+	return result->end == IMAGO_VM_FUEL ? EXIT_DONE : EXIT_IMAGE;
+}
+
+/* What the image is told of its file: no path. */
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static exit_status
+execute(const imago_image *image, const command_line *line)
+{
+	const option_value *values = line->values;
+	run_state state = {.root = values[OPTION_ROOT].text, .allocator = line->allocator};
+	const imago_vm_options options = {
+	    .growth = values[OPTION_GROWTH].number,
+	    .image_name = base_name(line->names[0]),
+	    .print = print_output,
+	    .open_file = lend_file,
+	    .payload = &state,
+	};
+	imago_error error;
+	imago_vm *vm = NULL;
+	imago_vm_result end;
+	if (imago_vm_create(&vm, image->heap, &options, line->allocator, &error) != IMAGO_OK) {
+		return complain_of_error(line->names[0], &error);
+	}
+	imago_vm_run(vm, values[OPTION_FUEL].given ? values[OPTION_FUEL].number : DEFAULT_FUEL, &end);
+	exit_status result = tell_end(&end);
+	if (values[OPTION_STATS].given) {
+		flush_output();
+		print_statistics(vm);
+	}
+	if (values[OPTION_SNAPSHOT].given) {
+		result = worse_status(
+		    result, save_snapshot(vm, image, values[OPTION_SNAPSHOT].text, line->allocator));
+	}
+	imago_vm_destroy(vm);
+	imago_release(line->allocator, state.bytes, state.bytes != NULL ? state.size : 0);
+	return result;
+}
+
+static exit_status
+run_run(const command_line *line)
+{
+	imago_image image;
+	imago_error error;
+	exit_status result = open_image(&image, line->names[0], line->allocator, &error);
+	if (result == EXIT_DONE) {
+		result = check_first(&image, line->names[0], line->allocator);
+	}
+	if (result == EXIT_DONE) {
+		result = execute(&image, line);
+	}
+	imago_image_close(&image);
+	return result;
+}
+
+const struct command run_command = {
+    .name = "run",
+    .arguments = "IMAGE",
+    .summary = "execute an image, safely",
+    .description =
+        "Executes the image from where it was saved, until it quits, its fuel is used up, or it\n"
+        "does what no image may. It has no display and no network, its clock is virtual (a run "
+        "can\n"
+        "be repeated exactly), it reads only what --root lends it, and what it writes into files\n"
+        "stays in memory. An image that 'imago check' finds errors in is not executed.\n\n"
+        "Exit status: the image's own when it quits; 0 when its fuel is used up; else 1, or 2 as\n"
+        "always.",
+    .examples = "  imago run pharo.image --stats\n"
+                "  imago run loop.image --fuel 10M --snapshot later.image",
+    .options = run_options,
+    .num_options = sizeof run_options / sizeof run_options[0],
+    .min_names = 1,
+    .max_names = 1,
+    .run = run_run,
+};

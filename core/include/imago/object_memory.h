@@ -1,0 +1,326 @@
+/* object_memory.h: the memory of a running image: objects that move, are made and are collected.
+ *
+ * A heap (heap.h) is a file's bytes as they are; an object memory is what they become when they
+ * run. Words are in the host's order, all objects lie in one arena, and an oop is an address in it.
+ *
+ *     base … old_top          old space: what the image brought, and what outlived a scavenge
+ *     old_top … eden_start    room for old space to grow
+ *     eden_start … eden_top   young objects, in the order they were made
+ *     eden_top … eden_limit   room for more
+ *
+ * Made only from heaps that the checker finds no error in, so every slot leads to an object or is
+ * an immediate, and it stays so: whoever stores, stores such words. Allocation never collects;
+ * collections happen where the caller asks for room (imago_memory_reserve), so that oops in C
+ * variables are good between two such calls.
+ *
+ * Source: formats/spur/spur.md §5-§9; formats/v3/v3.md §3.
+ */
+#ifndef IMAGO_OBJECT_MEMORY_H
+#define IMAGO_OBJECT_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "imago/allocator.h"
+#include "imago/compiler.h"
+#include "imago/error.h"
+#include "imago/heap.h"
+#include "imago/object.h"
+#include "imago/oop.h"
+
+/* What decides how words and headers are read. Passed as a constant in hot loops. */
+typedef struct imago_memory_kind {
+	bool v3;
+	bool wide; /* 8 bytes to a word */
+} imago_memory_kind;
+
+/* Calls back for every root that lies outside the arena. */
+typedef void imago_visit_root_fn(void *visitor, imago_oop *oop);
+typedef void imago_visit_roots_fn(void *payload, imago_visit_root_fn *visit, void *visitor);
+
+typedef struct imago_object_memory {
+	imago_memory_kind kind;
+	imago_tagging tagging;
+	uint8_t *bytes; /* of the arena */
+	uint64_t size;
+	imago_addr base;
+	imago_addr old_top, eden_start, eden_top, eden_limit;
+	imago_oop nil, false_object, true_object, special_objects;
+	imago_oop hidden_roots, free_lists; /* Spur */
+	imago_oop *remembered;              /* old objects that may hold young oops */
+	uint64_t num_remembered, remembered_capacity;
+	bool remembered_overflow; /* the list could not grow: all of old space is to be looked at */
+	uint32_t num_class_pages;
+	uint32_t next_hash;
+	bool floats_low_first;     /* of the two halves of a boxed Float */
+	imago_image_header header; /* of the image */
+	uint64_t num_scavenges, bytes_promoted;
+	imago_visit_roots_fn *visit_roots;
+	void *roots_payload;
+	imago_allocator *allocator;
+} imago_object_memory;
+
+typedef struct imago_memory_options {
+	uint64_t growth;     /* bytes that old space may grow by */
+	uint64_t eden_bytes; /* 0: a default */
+} imago_memory_options;
+
+/* Copies a heap that check finds no error in. IMAGO_EUNSUPPORTED (permanent space), IMAGO_ENOMEM,
+ * and the statuses of imago_rebuild, which turns it to the host's byte order and one segment. */
+IMAGO_API imago_status imago_memory_create(imago_object_memory **out, const imago_heap *heap,
+                                           const imago_memory_options *options,
+                                           imago_allocator *allocator,
+                                           imago_error *error) IMAGO_NODISCARD;
+IMAGO_API void imago_memory_destroy(imago_object_memory *memory);
+
+/* ---- Words and headers; oop is a pointer to an object of the memory. */
+
+IMAGO_ALWAYS_INLINE uint8_t *
+imago_memory_at(const imago_object_memory *memory, imago_addr addr)
+{
+	return memory->bytes + (addr - memory->base);
+}
+
+IMAGO_ALWAYS_INLINE uint32_t
+imago_word_bytes(imago_memory_kind kind)
+{
+	return kind.wide ? 8 : 4;
+}
+
+IMAGO_ALWAYS_INLINE uint32_t
+imago_header_bytes(imago_memory_kind kind)
+{
+	return kind.v3 ? 4 : 8;
+}
+
+IMAGO_ALWAYS_INLINE imago_oop
+imago_word_get(const uint8_t *bytes, imago_memory_kind kind)
+{
+	if (kind.wide) {
+		uint64_t word;
+		memcpy(&word, bytes, sizeof word);
+		return word;
+	}
+	uint32_t word;
+	memcpy(&word, bytes, sizeof word);
+	return word;
+}
+
+IMAGO_ALWAYS_INLINE void
+imago_word_put(uint8_t *bytes, imago_oop value, imago_memory_kind kind)
+{
+	if (kind.wide) {
+		memcpy(bytes, &value, sizeof value);
+		return;
+	}
+	uint32_t word = (uint32_t)value;
+	memcpy(bytes, &word, sizeof word);
+}
+
+IMAGO_ALWAYS_INLINE uint64_t
+imago_memory_header(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	imago_memory_kind header = {false, !kind.v3};
+	return imago_word_get(imago_memory_at(memory, oop), header);
+}
+
+IMAGO_ALWAYS_INLINE uint8_t *
+imago_memory_body(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	return imago_memory_at(memory, oop) + imago_header_bytes(kind);
+}
+
+IMAGO_ALWAYS_INLINE uint64_t
+imago_memory_num_slots(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	uint64_t header = imago_memory_header(memory, oop, kind);
+	if (kind.v3) {
+		imago_memory_kind narrow = {false, false};
+		uint64_t size = (header & 3) == 0 ? imago_word_get(imago_memory_at(memory, oop) - 8, narrow)
+		                                  : header & 0xFC;
+		return (size >> 2) - 1;
+	}
+	uint64_t num_slots = header >> 56;
+	if (IMAGO_UNLIKELY(num_slots == 255)) {
+		imago_memory_kind wide = {false, true};
+		num_slots = imago_word_get(imago_memory_at(memory, oop) - 8, wide) & 0xFFFFFFFFFFFFFF;
+	}
+	return num_slots;
+}
+
+IMAGO_ALWAYS_INLINE uint32_t
+imago_memory_format(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	uint64_t header = imago_memory_header(memory, oop, kind);
+	return kind.v3 ? (uint32_t)(header >> 8) & 15 : (uint32_t)(header >> 24) & 31;
+}
+
+IMAGO_ALWAYS_INLINE bool
+imago_memory_is_pointer(imago_memory_kind kind, imago_oop oop)
+{
+	return (oop & (kind.wide ? 7 : kind.v3 ? 1 : 3)) == 0;
+}
+
+IMAGO_ALWAYS_INLINE bool
+imago_memory_is_integer(imago_memory_kind kind, imago_oop oop)
+{
+	return (oop & (kind.wide ? 7 : 1)) == 1;
+}
+
+IMAGO_ALWAYS_INLINE int64_t
+imago_memory_integer(imago_memory_kind kind, imago_oop oop)
+{
+	return kind.wide ? (int64_t)oop >> 3 : (int64_t)((int32_t)(uint32_t)oop >> 1);
+}
+
+IMAGO_ALWAYS_INLINE bool
+imago_memory_fits_integer(imago_memory_kind kind, int64_t value)
+{
+	int64_t limit = kind.wide ? INT64_C(1) << 60 : INT64_C(1) << 30;
+	return value >= -limit && value < limit;
+}
+
+/* The integer must fit. */
+IMAGO_ALWAYS_INLINE imago_oop
+imago_memory_integer_oop(imago_memory_kind kind, int64_t value)
+{
+	return kind.wide ? (uint64_t)value << 3 | 1 : (uint32_t)((uint64_t)value << 1 | 1);
+}
+
+IMAGO_ALWAYS_INLINE bool
+imago_memory_is_young(const imago_object_memory *memory, imago_oop oop)
+{
+	return oop >= memory->eden_start;
+}
+
+IMAGO_ALWAYS_INLINE imago_oop
+imago_memory_slot(const imago_object_memory *memory, imago_oop oop, uint64_t index,
+                  imago_memory_kind kind)
+{
+	return imago_word_get(imago_memory_body(memory, oop, kind) + index * imago_word_bytes(kind),
+	                      kind);
+}
+
+/* Adds an old object to those that a scavenge looks at. */
+IMAGO_API void imago_memory_remember(imago_object_memory *memory, imago_oop oop);
+
+/* Stores without asking whether an old object now holds a young one. */
+IMAGO_ALWAYS_INLINE void
+imago_memory_set_slot_raw(const imago_object_memory *memory, imago_oop oop, uint64_t index,
+                          imago_oop value, imago_memory_kind kind)
+{
+	imago_word_put(imago_memory_body(memory, oop, kind) + index * imago_word_bytes(kind), value,
+	               kind);
+}
+
+IMAGO_ALWAYS_INLINE void
+imago_memory_set_slot(imago_object_memory *memory, imago_oop oop, uint64_t index, imago_oop value,
+                      imago_memory_kind kind)
+{
+	imago_memory_set_slot_raw(memory, oop, index, value, kind);
+	if (!imago_memory_is_young(memory, oop) && imago_memory_is_pointer(kind, value) &&
+	    imago_memory_is_young(memory, value)) {
+		imago_memory_remember(memory, oop);
+	}
+}
+
+/* ---- Objects. */
+
+/* What a format is made of, in either model. */
+IMAGO_ALWAYS_INLINE imago_body
+imago_memory_body_kind(const imago_object_memory *memory, imago_oop oop)
+{
+	uint32_t format = imago_memory_format(memory, oop, memory->kind);
+	return imago_format_facts_of(memory->kind.v3 ? IMAGO_V3 : IMAGO_SPUR,
+	                             (uint8_t)imago_word_bytes(memory->kind), (uint8_t)format)
+	    .body;
+}
+
+/* True when all slots hold oops. */
+IMAGO_ALWAYS_INLINE bool
+imago_memory_has_pointers(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	uint32_t format = imago_memory_format(memory, oop, kind);
+	return format <= (kind.v3 ? 4U : 5U);
+}
+
+IMAGO_ALWAYS_INLINE bool
+imago_memory_has_bytes(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	uint32_t format = imago_memory_format(memory, oop, kind);
+	return kind.v3 ? format >= 8 && format < 12 : format >= 16 && format < 24;
+}
+
+IMAGO_ALWAYS_INLINE bool
+imago_memory_is_code(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	return imago_memory_format(memory, oop, kind) >= (kind.v3 ? 12U : 24U);
+}
+
+/* Bytes of the body without the unused tail. */
+IMAGO_API uint64_t imago_memory_num_bytes(const imago_object_memory *memory, imago_oop oop);
+
+/* The class of any oop, immediates included; 0 when it has none. */
+IMAGO_API imago_oop imago_memory_class_of(const imago_object_memory *memory, imago_oop oop);
+
+/* A number that two oops share when they are of one class: a class index (Spur), the class (V3). */
+IMAGO_API uint64_t imago_memory_class_tag(const imago_object_memory *memory, imago_oop oop);
+
+/* The class index of a class, which is given one if it has none yet (Spur). 0: no room for it. */
+IMAGO_API uint32_t imago_memory_class_index(imago_object_memory *memory, imago_oop cls);
+
+/* Identity hash of an object, given to it when first asked for. */
+IMAGO_API uint32_t imago_memory_hash(imago_object_memory *memory, imago_oop oop);
+
+/* Special object index; nil past the end. */
+IMAGO_API imago_oop imago_memory_special(const imago_object_memory *memory, uint64_t index);
+
+/* ---- Making objects. */
+
+/* Makes sure that objects of so many bytes together can be made without a collection, by a
+ * scavenge if need be; moves young objects. False: the memory is full. */
+IMAGO_API bool imago_memory_reserve(imago_object_memory *memory, uint64_t num_bytes);
+
+/* Bytes that an object of so many slots takes at most. */
+IMAGO_ALWAYS_INLINE uint64_t
+imago_memory_object_bytes(imago_memory_kind kind, uint64_t num_slots)
+{
+	return (num_slots * imago_word_bytes(kind) + 16 + 15) & ~UINT64_C(7);
+}
+
+/* Makes an object in reserved room: a class, a format with its unused tail, a number of slots. Its
+ * slots hold nil where they are pointers, 0 elsewhere (of a method's literals, too: set them).
+ * Returns 0 when the room was not reserved, cls is no class, or it can have no index. */
+IMAGO_API imago_oop imago_memory_make(imago_object_memory *memory, imago_oop cls, uint32_t format,
+                                      uint64_t num_slots);
+
+/* The same, for a class tag (Spur: class index, V3: class) that the caller knows, without setting
+ * slots. */
+IMAGO_API imago_oop imago_memory_make_unset(imago_object_memory *memory, uint64_t class_tag,
+                                            uint32_t format, uint64_t num_slots);
+
+/* ---- All objects. */
+
+/* The first object, and the one behind; 0 at the end. Old space, then eden; free chunks, forwarders
+ * and hidden objects are left out. */
+IMAGO_API imago_oop imago_memory_first(const imago_object_memory *memory);
+IMAGO_API imago_oop imago_memory_next(const imago_object_memory *memory, imago_oop oop);
+
+/* Moves every young object that is still in use to old space. False: old space is full; the memory
+ * is then good only to be destroyed. */
+IMAGO_API bool imago_memory_scavenge(imago_object_memory *memory);
+
+/* Replaces every reference to from[i] by to[i], in all objects and roots; both ways when two_way.
+ * copy_hash: to[i] gets from[i]'s identity hash. False, with nothing done: no memory. */
+IMAGO_API bool imago_memory_become(imago_object_memory *memory, const imago_oop *from,
+                                   const imago_oop *to, uint64_t count, bool two_way,
+                                   bool copy_hash) IMAGO_NODISCARD;
+
+/* The memory as an image: a heap of its own, in the host's byte order. Scavenges first. */
+IMAGO_API imago_status imago_memory_snapshot(imago_object_memory *memory, imago_heap **out,
+                                             imago_allocator *allocator,
+                                             imago_error *error) IMAGO_NODISCARD;
+
+#endif

@@ -1,0 +1,138 @@
+/* primitives.c: the table of primitives. */
+#include "primitives.h"
+
+enum {
+	NUM_PRIMITIVES = 1024,
+	FIRST_QUICK = 256,
+	FIRST_QUICK_SLOT = 264,
+	LAST_QUICK = 519,
+};
+
+/* What several numbers share is declared once for each: the same declaration. */
+static vm_primitive_fn *const table[NUM_PRIMITIVES] = {
+#define PRIMITIVE(number, function) [number] = primitive_##function,
+#include "primitives.def"
+#undef PRIMITIVE
+};
+
+vm_primitive_fn *
+vm_primitive(const imago_vm *vm, uint32_t number)
+{
+	(void)vm;
+	return number < NUM_PRIMITIVES ? table[number] : NULL;
+}
+
+bool
+vm_fail(imago_vm *vm, int code)
+{
+	vm->primitive_error = code;
+	return false;
+}
+
+/* 256 to 519: self, constants, and the receiver's slots. */
+bool
+vm_quick_primitive(imago_vm *vm, uint32_t number, uint32_t num_args)
+{
+	imago_oop receiver = vm_peek(vm, 0);
+	if (number < FIRST_QUICK || number > LAST_QUICK || num_args != 0) {
+		return vm_fail(vm, BAD_NUM_ARGS);
+	}
+	if (number >= FIRST_QUICK_SLOT) {
+		uint64_t index = number - FIRST_QUICK_SLOT;
+		return vm_has_slots(vm, receiver, index + 1)
+		           ? vm_answer(vm, 0, vm_slot(vm, receiver, index))
+		           : vm_fail(vm, BAD_RECEIVER);
+	}
+	switch (number - FIRST_QUICK) {
+	case 0:
+		return true;
+	case 1:
+		return vm_answer(vm, 0, vm->memory->true_object);
+	case 2:
+		return vm_answer(vm, 0, vm->memory->false_object);
+	case 3:
+		return vm_answer(vm, 0, vm_nil(vm));
+	default:
+		return vm_answer(vm, 0, vm_integer_oop(vm, (int64_t)number - FIRST_QUICK - 5));
+	}
+}
+
+bool
+primitive_class_shape(const imago_vm *vm, imago_oop cls, class_shape *out)
+{
+	if (!vm_has_slots(vm, cls, CLASS_FORMAT + 1) ||
+	    !vm_is_integer(vm, vm_slot(vm, cls, CLASS_FORMAT))) {
+		return false;
+	}
+	uint64_t format = (uint64_t)vm_integer(vm, vm_slot(vm, cls, CLASS_FORMAT));
+	if (vm->kind.v3) {
+		uint32_t words = (uint32_t)((format >> 1 & 63) + (format >> 10 & 0xC0));
+		*out = (class_shape){words > 0 ? words - 1 : 0, (uint32_t)(format >> 7) & 15};
+	} else {
+		*out = (class_shape){(uint32_t)format & 0xFFFF, (uint32_t)(format >> 16) & 31};
+	}
+	return true;
+}
+
+uint64_t
+primitive_num_named(const imago_vm *vm, imago_oop oop)
+{
+	class_shape shape;
+	uint64_t num_slots = imago_memory_num_slots(vm->memory, oop, vm->kind);
+	if (!primitive_class_shape(vm, imago_memory_class_of(vm->memory, oop), &shape)) {
+		return num_slots;
+	}
+	return shape.num_named < num_slots ? shape.num_named : num_slots;
+}
+
+/* The format of a body without an unused tail: what a class says may have one. */
+static uint32_t
+first_format(bool v3, imago_body body, uint32_t format)
+{
+	switch (body) {
+	case IMAGO_BODY_BITS8:
+		return v3 ? IMAGO_V3_FORMAT_BITS8 : IMAGO_FORMAT_BITS8;
+	case IMAGO_BODY_BITS16:
+		return IMAGO_FORMAT_BITS16;
+	case IMAGO_BODY_BITS32:
+		return v3 ? IMAGO_V3_FORMAT_BITS32 : IMAGO_FORMAT_BITS32;
+	default:
+		return format;
+	}
+}
+
+imago_oop
+primitive_new(imago_vm *vm, imago_oop cls, uint64_t num_elements)
+{
+	class_shape shape;
+	const bool v3 = vm->kind.v3;
+	const uint64_t word = imago_word_bytes(vm->kind);
+	if (!primitive_class_shape(vm, cls, &shape) || num_elements > UINT32_MAX / 8) {
+		return 0;
+	}
+	imago_body body =
+	    imago_format_facts_of(v3 ? IMAGO_V3 : IMAGO_SPUR, (uint8_t)word, (uint8_t)shape.format)
+	        .body;
+	uint64_t unit = body == IMAGO_BODY_BITS8    ? 1
+	                : body == IMAGO_BODY_BITS16 ? 2
+	                : body == IMAGO_BODY_BITS32 ? 4
+	                : body == IMAGO_BODY_BITS64 ? 8
+	                                            : word;
+	bool pointers = body == IMAGO_BODY_POINTERS;
+	bool indexable = !pointers || shape.format >= IMAGO_FORMAT_INDEXABLE;
+	if (body == IMAGO_BODY_METHOD || body == IMAGO_BODY_INVALID ||
+	    (shape.format == IMAGO_FORMAT_FORWARDED && !v3) || (num_elements > 0 && !indexable) ||
+	    (shape.format == IMAGO_FORMAT_EPHEMERON && num_elements > 0 && !v3)) {
+		return 0;
+	}
+	uint64_t bytes = num_elements * unit;
+	uint64_t num_slots = (pointers ? shape.num_named : 0) + (bytes + word - 1) / word;
+	uint64_t tail = pointers ? 0 : num_slots * word - bytes;
+	if (!vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
+		return 0;
+	}
+	/* The class is on the stack, where it may have moved to. */
+	return imago_memory_make(vm->memory, vm->roots[3],
+	                         first_format(v3, body, shape.format) + (uint32_t)(tail / unit),
+	                         num_slots);
+}

@@ -1,0 +1,275 @@
+/* vm_private.h: the state of a running image, and what the files of core/interp share. */
+#ifndef IMAGO_INTERP_VM_PRIVATE_H
+#define IMAGO_INTERP_VM_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "imago/known_objects.h"
+#include "imago/object_memory.h"
+#include "imago/vm.h"
+
+enum {
+	/* Slots (bytecodes.md §4). */
+	CLASS_SUPERCLASS = 0,
+	CLASS_METHODS = 1,
+	CLASS_FORMAT = 2,
+	DICTIONARY_VALUES = 1,
+	DICTIONARY_SELECTORS = 2,
+	CONTEXT_SENDER = 0, /* BlockContext of V3: the caller */
+	CONTEXT_PC = 1,
+	CONTEXT_STACKP = 2,
+	CONTEXT_METHOD = 3, /* BlockContext: number of arguments */
+	CONTEXT_CLOSURE = 4,
+	CONTEXT_RECEIVER = 5,
+	CONTEXT_FIXED = 6,
+	BLOCK_NUM_ARGS = 3,
+	BLOCK_INITIAL_PC = 4,
+	BLOCK_HOME = 5,
+	CLOSURE_OUTER = 0,
+	CLOSURE_START = 1, /* FullBlockClosure: the CompiledBlock */
+	CLOSURE_NUM_ARGS = 2,
+	CLOSURE_COPIED = 3,
+	FULL_RECEIVER = 3,
+	FULL_COPIED = 4,
+	ASSOCIATION_VALUE = 1,
+	PROCESS_NEXT = 0,
+	PROCESS_CONTEXT = 1,
+	PROCESS_PRIORITY = 2,
+	PROCESS_LIST = 3,
+	LIST_FIRST = 0,
+	LIST_LAST = 1,
+	SEMAPHORE_SIGNALS = 2,
+	SCHEDULER_LISTS = 0,
+	SCHEDULER_ACTIVE = 1,
+	SMALL_FRAME = 16,
+	LARGE_FRAME = 56,
+	CACHE_SIZE = 1024,
+	MAX_ROOTS = 8,
+	MAX_CHAIN = 1 << 20, /* steps along superclasses, senders, outer contexts, lists */
+};
+
+/* What a method's header says. */
+typedef struct vm_method {
+	imago_oop oop;
+	uint32_t num_literals;
+	uint32_t primitive; /* 0: none */
+	uint32_t first_pc;  /* byte of the body where its bytecodes begin, 0-based */
+	uint8_t num_args, num_temps;
+	bool large, sista;
+} vm_method;
+
+typedef struct vm_cache_entry {
+	imago_oop selector;
+	uint64_t class_tag;
+	vm_method method;
+} vm_cache_entry;
+
+/* The active context, as host pointers: good until objects move or another context is entered. */
+typedef struct vm_frame {
+	const uint8_t *ip;       /* the next byte */
+	const uint8_t *code_end; /* of the method's body */
+	uint8_t *sp;             /* the top of the stack */
+	uint8_t *stack_end;      /* behind the context's last slot */
+	uint8_t *stack;          /* the context's first slot behind the fixed ones */
+	uint8_t *temps;          /* of the home context */
+	uint32_t num_temps;      /* slots there are at temps */
+	uint32_t num_literals;
+	const uint8_t *literals;
+	imago_oop receiver;
+	const uint8_t *body; /* of the method */
+	bool sista;
+	int32_t ext_a, ext_b; /* what prefixes have gathered for the next bytecode */
+	uint32_t num_ext_b;
+} vm_frame;
+
+struct imago_vm {
+	imago_object_memory *memory;
+	imago_allocator *allocator;
+	imago_memory_kind kind;
+	vm_frame frame;
+	imago_oop context; /* roots: they follow when objects move */
+	imago_oop home;
+	imago_oop method;
+	imago_oop roots[MAX_ROOTS]; /* of primitives that make objects */
+	uint64_t context_tag;       /* of the contexts that sends make */
+	uint64_t left;              /* bytecodes until the next look around */
+	uint64_t slice;             /* what left began with */
+	uint64_t fuel;              /* bytecodes allowed behind this slice */
+	bool look_around;           /* at the next send or jump backwards */
+	bool has_block_contexts;    /* 6502: special selector 24 is #blockCopy: */
+	bool stopped;
+	imago_vm_result result;
+	imago_vm_statistics statistics;
+	int primitive_error;   /* index into the table of error codes */
+	uint64_t time_skipped; /* microseconds */
+	uint64_t timer;        /* microseconds, 0: none */
+	const char *image_name;
+	imago_vm_print_fn *print;
+	imago_vm_open_fn *open_file;
+	imago_vm_save_fn *save;
+	void *payload;
+	struct vm_files *files; /* NULL until the first one is opened */
+	vm_cache_entry cache[CACHE_SIZE];
+};
+
+typedef bool vm_primitive_fn(imago_vm *vm, uint32_t num_args);
+
+/* vm.c. A violation, or another end; returns false, for callers to pass on. */
+bool vm_stop(imago_vm *vm, imago_vm_end end, const char *reason);
+bool vm_violation(imago_vm *vm, const char *reason);
+uint64_t vm_microseconds(const imago_vm *vm);
+/* Room for objects; may move all of them. The frame is stored before and entered again after. */
+bool vm_reserve(imago_vm *vm, uint64_t num_bytes);
+void vm_flush_cache(imago_vm *vm);
+
+/* contexts.c */
+void vm_store_frame(imago_vm *vm);
+bool vm_enter(imago_vm *vm, imago_oop context);
+bool vm_is_context(const imago_vm *vm, imago_oop oop);
+bool vm_is_block_context(const imago_vm *vm, imago_oop oop);
+bool vm_return_to(imago_vm *vm, imago_oop target, imago_oop value);
+bool vm_return_from_method(imago_vm *vm, imago_oop value);
+bool vm_return_from_block(imago_vm *vm, imago_oop value);
+bool vm_activate(imago_vm *vm, const vm_method *method);
+bool vm_activate_closure(imago_vm *vm, imago_oop closure, uint32_t num_args);
+bool vm_activate_block_context(imago_vm *vm, imago_oop block, uint32_t num_args);
+
+/* lookup.c */
+bool vm_decode_method(const imago_vm *vm, imago_oop oop, vm_method *method);
+bool vm_send(imago_vm *vm, imago_oop selector, uint32_t num_args);
+bool vm_send_super(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop superclass);
+bool vm_send_special(imago_vm *vm, uint64_t special, uint32_t num_args);
+bool vm_execute(imago_vm *vm, const vm_method *method, uint32_t num_args);
+const vm_method *vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t tag);
+
+/* processes.c */
+imago_oop vm_active_process(const imago_vm *vm);
+bool vm_signal(imago_vm *vm, imago_oop semaphore);
+bool vm_look_around(imago_vm *vm);
+bool vm_wait_for_something(imago_vm *vm);
+vm_primitive_fn primitive_signal, primitive_wait, primitive_resume, primitive_suspend,
+    primitive_yield, primitive_relinquish;
+
+/* interpret.c: until the slice or the run ends. */
+void vm_interpret(imago_vm *vm);
+
+/* primitives.c */
+vm_primitive_fn *vm_primitive(const imago_vm *vm, uint32_t number);
+void vm_release_files(imago_vm *vm);
+bool vm_quick_primitive(imago_vm *vm, uint32_t number, uint32_t num_args);
+bool vm_fail(imago_vm *vm, int code);
+
+/* ---- The stack. */
+
+static inline imago_oop
+vm_peek(const imago_vm *vm, uint32_t depth)
+{
+	return imago_word_get(vm->frame.sp - (size_t)depth * imago_word_bytes(vm->kind), vm->kind);
+}
+
+static inline void
+vm_poke(imago_vm *vm, uint32_t depth, imago_oop value)
+{
+	imago_word_put(vm->frame.sp - (size_t)depth * imago_word_bytes(vm->kind), value, vm->kind);
+}
+
+/* Slots in use. */
+static inline uint64_t
+vm_stack_depth(const imago_vm *vm)
+{
+	const uint8_t *behind = vm->frame.sp + imago_word_bytes(vm->kind);
+	return (uint64_t)(behind - vm->frame.stack) / imago_word_bytes(vm->kind);
+}
+
+static inline void
+vm_drop(imago_vm *vm, uint32_t count)
+{
+	vm->frame.sp -= (size_t)count * imago_word_bytes(vm->kind);
+}
+
+/* Room was proved by a pop or by vm_has_room. */
+static inline void
+vm_push(imago_vm *vm, imago_oop value)
+{
+	vm->frame.sp += imago_word_bytes(vm->kind);
+	imago_word_put(vm->frame.sp, value, vm->kind);
+}
+
+static inline bool
+vm_has_room(const imago_vm *vm, uint32_t count)
+{
+	return (size_t)(vm->frame.stack_end - vm->frame.sp) / imago_word_bytes(vm->kind) > count;
+}
+
+/* A primitive's result: in place of receiver and arguments. */
+static inline bool
+vm_answer(imago_vm *vm, uint32_t num_args, imago_oop value)
+{
+	vm_drop(vm, num_args);
+	vm_poke(vm, 0, value);
+	return true;
+}
+
+static inline imago_oop
+vm_slot(const imago_vm *vm, imago_oop oop, uint64_t index)
+{
+	return imago_memory_slot(vm->memory, oop, index, vm->kind);
+}
+
+static inline void
+vm_set_slot(imago_vm *vm, imago_oop oop, uint64_t index, imago_oop value)
+{
+	imago_memory_set_slot(vm->memory, oop, index, value, vm->kind);
+}
+
+static inline bool
+vm_is_object(const imago_vm *vm, imago_oop oop)
+{
+	return oop != 0 && imago_memory_is_pointer(vm->kind, oop);
+}
+
+/* An object whose slots are oops, with so many of them at least. */
+static inline bool
+vm_has_slots(const imago_vm *vm, imago_oop oop, uint64_t count)
+{
+	return vm_is_object(vm, oop) && imago_memory_has_pointers(vm->memory, oop, vm->kind) &&
+	       imago_memory_num_slots(vm->memory, oop, vm->kind) >= count;
+}
+
+static inline bool
+vm_is_integer(const imago_vm *vm, imago_oop oop)
+{
+	return imago_memory_is_integer(vm->kind, oop);
+}
+
+static inline int64_t
+vm_integer(const imago_vm *vm, imago_oop oop)
+{
+	return imago_memory_integer(vm->kind, oop);
+}
+
+static inline imago_oop
+vm_integer_oop(const imago_vm *vm, int64_t value)
+{
+	return imago_memory_integer_oop(vm->kind, value);
+}
+
+static inline imago_oop
+vm_boolean(const imago_vm *vm, bool value)
+{
+	return value ? vm->memory->true_object : vm->memory->false_object;
+}
+
+static inline imago_oop
+vm_nil(const imago_vm *vm)
+{
+	return vm->memory->nil;
+}
+
+static inline imago_oop
+vm_special(const imago_vm *vm, uint64_t index)
+{
+	return imago_memory_special(vm->memory, index);
+}
+
+#endif

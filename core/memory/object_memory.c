@@ -1,0 +1,361 @@
+/* object_memory.c: from a heap to a memory that runs, and its objects. */
+#include "imago/object_memory.h"
+
+#include "imago/known_objects.h"
+#include "imago/rebuild.h"
+#include "imago/walk.h"
+
+#include "object_memory_private.h"
+
+enum {
+	ARENA_BASE = 1 << 16,
+	DEFAULT_EDEN = 1 << 20,
+	MAX_FORWARDERS = 1024,
+	CLASS_BITS = IMAGO_CLASS_INDEX_LIMIT - 1,
+};
+
+static imago_byte_order
+host_order(void)
+{
+	const uint16_t one = 1;
+	uint8_t first;
+	memcpy(&first, &one, 1);
+	return first == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
+}
+
+/* The oop that a slot means: forwarders are followed, once and for all. */
+static imago_oop
+follow(const imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind kind = memory->kind;
+	for (int i = 0; i < MAX_FORWARDERS && !kind.v3 && imago_memory_is_pointer(kind, oop); i++) {
+		uint64_t header = imago_memory_header(memory, oop, kind);
+		if ((header & CLASS_BITS) != IMAGO_CLASS_FORWARDER) {
+			break;
+		}
+		oop = imago_memory_slot(memory, oop, 0, kind);
+	}
+	return oop;
+}
+
+static void
+follow_slots(imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind kind = memory->kind;
+	uint64_t num_slots = object_memory_num_oops(memory, oop);
+	for (uint64_t i = 0; i < num_slots; i++) {
+		imago_oop value = imago_memory_slot(memory, oop, i, kind);
+		imago_memory_set_slot_raw(memory, oop, i, follow(memory, value), kind);
+	}
+}
+
+static void
+find_known_objects(imago_object_memory *memory, const imago_heap *heap)
+{
+	imago_known_objects known;
+	memory->special_objects = heap->header.special_objects_oop;
+	imago_known_objects_find(heap, &known);
+	if (memory->kind.v3) {
+		memory->nil = imago_memory_special(memory, IMAGO_SPECIAL_NIL);
+		memory->false_object = imago_memory_special(memory, IMAGO_SPECIAL_FALSE);
+		memory->true_object = imago_memory_special(memory, IMAGO_SPECIAL_TRUE);
+		return;
+	}
+	memory->nil = known.nil.oop;
+	memory->false_object = known.false_object.oop;
+	memory->true_object = known.true_object.oop;
+	memory->free_lists = known.free_lists.oop;
+	memory->hidden_roots = known.hidden_roots.oop;
+	while (memory->num_class_pages < IMAGO_CLASS_MAX_PAGES &&
+	       imago_memory_slot(memory, memory->hidden_roots, memory->num_class_pages, memory->kind) !=
+	           memory->nil) {
+		memory->num_class_pages++;
+	}
+}
+
+static imago_status
+fill(imago_object_memory *memory, const imago_heap *heap, const imago_memory_options *options,
+     imago_error *error)
+{
+	const imago_segment *segment = &heap->segments[0];
+	uint64_t eden = options->eden_bytes > 0 ? options->eden_bytes : DEFAULT_EDEN;
+	uint64_t limit = memory->kind.wide ? UINT64_C(1) << 46 : UINT64_C(1) << 31;
+	eden = (eden + 7) & ~UINT64_C(7);
+	if (options->growth > limit || eden > limit || segment->size > limit ||
+	    segment->size + options->growth + eden > limit - ARENA_BASE) {
+		return imago_fail(error, IMAGO_ELIMIT, "object memory", IMAGO_NO_OFFSET, segment->size,
+		                  limit);
+	}
+	memory->size = ((segment->size + options->growth + 7) & ~UINT64_C(7)) + eden;
+	memory->bytes = imago_allocate(memory->allocator, memory->size, "object memory", error);
+	if (memory->bytes == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	memcpy(memory->bytes, segment->bytes, (size_t)segment->size);
+	memory->base = segment->start;
+	memory->old_top = segment->start + segment->size;
+	memory->eden_limit = segment->start + memory->size;
+	memory->eden_start = memory->eden_limit - eden;
+	memory->eden_top = memory->eden_start;
+	return IMAGO_OK;
+}
+
+static imago_status
+create_from(imago_object_memory *memory, const imago_heap *heap,
+            const imago_memory_options *options, imago_error *error)
+{
+	imago_status status = fill(memory, heap, options, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	memory->header = heap->header;
+	memory->next_hash = (uint32_t)heap->header.last_hash;
+	memory->floats_low_first = imago_heap_floats_low_word_first(heap);
+	find_known_objects(memory, heap);
+	for (imago_oop oop = imago_memory_first(memory); oop != 0;
+	     oop = imago_memory_next(memory, oop)) {
+		follow_slots(memory, oop);
+	}
+	return IMAGO_OK;
+}
+
+imago_status
+imago_memory_create(imago_object_memory **out, const imago_heap *heap,
+                    const imago_memory_options *options, imago_allocator *allocator,
+                    imago_error *error)
+{
+	*out = NULL;
+	for (size_t i = 0; i < heap->num_segments; i++) {
+		if (heap->segments[i].space != IMAGO_SPACE_OLD) {
+			return imago_fail(error, IMAGO_EUNSUPPORTED, "permanent space",
+			                  heap->segments[i].offset, i, 0);
+		}
+	}
+	imago_object_memory *memory = imago_allocate(allocator, sizeof *memory, "object memory", error);
+	if (memory == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	memory->allocator = allocator;
+	memory->kind =
+	    (imago_memory_kind){.v3 = heap->model == IMAGO_V3, .wide = heap->layout.word_bytes == 8};
+	memory->tagging = heap->tagging;
+	const imago_rebuild_options options_here = {
+	    .layout = {heap->layout.word_bytes, host_order()},
+	    .set_base = true,
+	    .base = ARENA_BASE,
+	    .num_segments = heap->num_segments > 1 ? 1 : 0,
+	};
+	imago_heap *here = NULL;
+	imago_status status = imago_rebuild(&here, heap, &options_here, allocator, NULL, error);
+	if (status == IMAGO_OK) {
+		status = create_from(memory, here, options, error);
+		imago_heap_destroy(here);
+	}
+	if (status != IMAGO_OK) {
+		imago_memory_destroy(memory);
+		return status;
+	}
+	*out = memory;
+	return IMAGO_OK;
+}
+
+void
+imago_memory_destroy(imago_object_memory *memory)
+{
+	if (memory == NULL) {
+		return;
+	}
+	imago_allocator *allocator = memory->allocator;
+	imago_release(allocator, memory->remembered,
+	              memory->remembered_capacity * sizeof *memory->remembered);
+	imago_release(allocator, memory->bytes, memory->bytes != NULL ? memory->size : 0);
+	imago_release(allocator, memory, sizeof *memory);
+}
+
+uint64_t
+imago_memory_num_bytes(const imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind kind = memory->kind;
+	uint64_t num_bytes = imago_memory_num_slots(memory, oop, kind) * imago_word_bytes(kind);
+	imago_format_facts facts =
+	    imago_format_facts_of(kind.v3 ? IMAGO_V3 : IMAGO_SPUR, (uint8_t)imago_word_bytes(kind),
+	                          (uint8_t)imago_memory_format(memory, oop, kind));
+	return num_bytes - (facts.unused_tail < num_bytes ? facts.unused_tail : num_bytes);
+}
+
+imago_oop
+imago_memory_special(const imago_object_memory *memory, uint64_t index)
+{
+	const imago_memory_kind kind = memory->kind;
+	if (index >= imago_memory_num_slots(memory, memory->special_objects, kind)) {
+		return memory->nil;
+	}
+	return imago_memory_slot(memory, memory->special_objects, index, kind);
+}
+
+/* Entry of the class table (Spur); 0 for none. */
+static imago_oop
+class_at(const imago_object_memory *memory, uint32_t index)
+{
+	const imago_memory_kind kind = memory->kind;
+	if (index / IMAGO_CLASS_PAGE_SIZE >= memory->num_class_pages) {
+		return 0;
+	}
+	imago_oop page =
+	    imago_memory_slot(memory, memory->hidden_roots, index / IMAGO_CLASS_PAGE_SIZE, kind);
+	imago_oop cls = imago_memory_slot(memory, page, index % IMAGO_CLASS_PAGE_SIZE, kind);
+	return cls == memory->nil ? 0 : cls;
+}
+
+static imago_oop
+class_of_v3(const imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind narrow = {.wide = false};
+	uint64_t header = imago_memory_header(memory, oop, memory->kind);
+	uint32_t compact = (uint32_t)(header >> 12) & 31;
+	if ((header & 3) != 3) {
+		return imago_word_get(imago_memory_at(memory, oop) - 4, narrow) & ~UINT64_C(3);
+	}
+	/* The image may have put anything in the table's place. */
+	imago_oop table = imago_memory_special(memory, IMAGO_SPECIAL_COMPACT_CLASSES);
+	if (compact == 0 || !imago_memory_is_pointer(memory->kind, table) ||
+	    !imago_memory_has_pointers(memory, table, memory->kind) ||
+	    imago_memory_num_slots(memory, table, memory->kind) < compact) {
+		return 0;
+	}
+	return imago_memory_slot(memory, table, compact - 1, memory->kind);
+}
+
+imago_oop
+imago_memory_class_of(const imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind kind = memory->kind;
+	if (imago_memory_is_integer(kind, oop)) {
+		return imago_memory_special(memory, IMAGO_SPECIAL_CLASS_SMALL_INTEGER);
+	}
+	if (kind.v3) {
+		return class_of_v3(memory, oop);
+	}
+	if (imago_memory_is_pointer(kind, oop)) {
+		return class_at(memory, (uint32_t)imago_memory_header(memory, oop, kind) & CLASS_BITS);
+	}
+	return class_at(memory, (uint32_t)oop & (kind.wide ? 7 : 3));
+}
+
+uint64_t
+imago_memory_class_tag(const imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind kind = memory->kind;
+	if (imago_memory_is_integer(kind, oop)) {
+		return IMAGO_CLASS_SMALL_INTEGER;
+	}
+	if (kind.v3) {
+		return class_of_v3(memory, oop);
+	}
+	if (imago_memory_is_pointer(kind, oop)) {
+		return imago_memory_header(memory, oop, kind) & CLASS_BITS;
+	}
+	return oop & (kind.wide ? 7 : 3);
+}
+
+static uint32_t
+draw_hash(imago_object_memory *memory)
+{
+	uint32_t limit = memory->kind.v3 ? 0xFFF : 0x3FFFFF;
+	uint32_t hash;
+	do {
+		memory->next_hash = memory->next_hash * 16807 % 2147483647;
+		memory->next_hash += memory->next_hash == 0;
+		hash = memory->next_hash >> 4 & limit;
+	} while (hash == 0);
+	return hash;
+}
+
+uint32_t
+object_memory_draw_hash(imago_object_memory *memory)
+{
+	return draw_hash(memory);
+}
+
+static void
+set_hash(imago_object_memory *memory, imago_oop oop, uint32_t hash)
+{
+	uint8_t *at = imago_memory_at(memory, oop);
+	const imago_memory_kind word = {.wide = !memory->kind.v3};
+	uint64_t header = imago_word_get(at, word);
+	if (memory->kind.v3) {
+		header = (header & ~(UINT64_C(0xFFF) << 17)) | (uint64_t)(hash & 0xFFF) << 17;
+	} else {
+		header = (header & ~(UINT64_C(0x3FFFFF) << 32)) | (uint64_t)(hash & 0x3FFFFF) << 32;
+	}
+	imago_word_put(at, header, word);
+}
+
+static uint32_t
+hash_of(const imago_object_memory *memory, imago_oop oop)
+{
+	uint64_t header = imago_memory_header(memory, oop, memory->kind);
+	return memory->kind.v3 ? (uint32_t)(header >> 17) & 0xFFF : (uint32_t)(header >> 32) & 0x3FFFFF;
+}
+
+uint32_t
+imago_memory_hash(imago_object_memory *memory, imago_oop oop)
+{
+	uint32_t hash = hash_of(memory, oop);
+	if (hash == 0 && !memory->kind.v3) {
+		hash = draw_hash(memory);
+		set_hash(memory, oop, hash);
+	}
+	return hash;
+}
+
+void
+object_memory_copy_hash(imago_object_memory *memory, imago_oop from, imago_oop to)
+{
+	set_hash(memory, to, hash_of(memory, from));
+}
+
+/* A free entry of the class table, from page 1 on as VMs have it; 0 when there is none. */
+static uint32_t
+free_class_index(imago_object_memory *memory)
+{
+	const imago_memory_kind kind = memory->kind;
+	for (uint32_t page = 1; page < memory->num_class_pages; page++) {
+		for (uint32_t i = 0; i < IMAGO_CLASS_PAGE_SIZE; i++) {
+			if (class_at(memory, page * IMAGO_CLASS_PAGE_SIZE + i) == 0) {
+				return page * IMAGO_CLASS_PAGE_SIZE + i;
+			}
+		}
+	}
+	uint32_t page = memory->num_class_pages;
+	imago_oop made = page < IMAGO_CLASS_MAX_PAGES
+	                     ? object_memory_make_old(memory, IMAGO_CLASS_HIDDEN_ARRAY,
+	                                              IMAGO_FORMAT_INDEXABLE, IMAGO_CLASS_PAGE_SIZE)
+	                     : 0;
+	if (made == 0) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < IMAGO_CLASS_PAGE_SIZE; i++) {
+		imago_memory_set_slot_raw(memory, made, i, memory->nil, kind);
+	}
+	imago_memory_set_slot_raw(memory, memory->hidden_roots, page, made, kind);
+	memory->num_class_pages++;
+	return page * IMAGO_CLASS_PAGE_SIZE;
+}
+
+uint32_t
+imago_memory_class_index(imago_object_memory *memory, imago_oop cls)
+{
+	uint32_t index = hash_of(memory, cls);
+	if (index != 0 && class_at(memory, index) == cls) {
+		return index;
+	}
+	index = free_class_index(memory);
+	if (index != 0) {
+		imago_oop page = imago_memory_slot(memory, memory->hidden_roots,
+		                                   index / IMAGO_CLASS_PAGE_SIZE, memory->kind);
+		imago_memory_set_slot(memory, page, index % IMAGO_CLASS_PAGE_SIZE, cls, memory->kind);
+		set_hash(memory, cls, index);
+	}
+	return index;
+}
