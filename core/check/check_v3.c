@@ -52,7 +52,7 @@ static bool
 is_character(const check_facts *facts, imago_oop oop, int64_t code)
 {
 	imago_object character;
-	int64_t value;
+	int64_t value = 0;
 	check_target target = check_find(facts, oop, &character);
 	if (target != TARGET_OBJECT) {
 		return target != TARGET_NIL && target != TARGET_IMMEDIATE; /* for the slot rules */

@@ -271,23 +271,3 @@ imago_vm_snapshot(imago_vm *vm, imago_heap **out, imago_allocator *allocator, im
 	}
 	return status;
 }
-#include <stdlib.h>
-void vm_debug_backtrace(imago_vm *vm);
-void
-vm_debug_backtrace(imago_vm *vm)
-{
-	char text[128];
-	vm_store_frame(vm);
-	imago_oop c = vm->context, keep = vm->frame.receiver;
-	for (int i = 0; i < 25 && vm_is_context(vm, c); i++) {
-		imago_oop home = vm_is_block_context(vm, c) ? vm_slot(vm, c, BLOCK_HOME) : c;
-		vm->frame.receiver = vm_slot(vm, home, CONTEXT_RECEIVER);
-		name_method(vm, vm_slot(vm, home, CONTEXT_METHOD), text, sizeof text);
-		char cl[48];
-		name_class(vm, imago_memory_class_of(vm->memory, vm->frame.receiver), cl, sizeof cl);
-		fprintf(stderr, "  %s (%s) pc %d\n", text, cl,
-		        (int)vm_integer(vm, vm_slot(vm, c, CONTEXT_PC)));
-		c = vm_slot(vm, c, CONTEXT_SENDER);
-	}
-	vm->frame.receiver = keep;
-}
