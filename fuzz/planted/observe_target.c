@@ -6,6 +6,7 @@
  * IMAGO_PLANTED_STATE=FILE  where the counts live, shared by the processes that AFL++ starts one
  *                           after another; FILE.tsv is the same as text. Without: nothing is kept.
  * IMAGO_PLANTED_CAP=N       ends the engine after N seconds of processor time, children excluded
+ * IMAGO_PLANTED_UNTIL=LIST  ends it as soon as all these bugs, with a blank between, are detected
  * IMAGO_PLANTED_ENGINE=PID  the engine, when it is another process: its time counts, too
  * IMAGO_PLANTED_KEEP=DIR    the first input that shows a bug is kept there, as BUG.CONTRACT
  */
@@ -214,12 +215,35 @@ note(size_t i, const observed *seen, int contract, const uint8_t *bytes, size_t 
 	return news;
 }
 
+/* True when all bugs that are waited for have been detected. */
+static bool
+has_all(void)
+{
+	const char *wanted = getenv("IMAGO_PLANTED_UNTIL");
+	if (wanted == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < observe_num_bugs(); i++) {
+		const char *name = observe_bug_name(i);
+		const char *found = strstr(wanted, name);
+		const size_t length = strlen(name);
+		bool is_wanted = found != NULL && (found == wanted || found[-1] == ' ') &&
+		                 (found[length] == ' ' || found[length] == '\0');
+		if (is_wanted && state->bugs[i].detected.run == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void
-end_at_cap(void)
+end_when_done(bool news)
 {
 	const char *cap = getenv("IMAGO_PLANTED_CAP");
 	const char *engine = getenv("IMAGO_PLANTED_ENGINE");
-	if (cap == NULL || now().nanoseconds < strtoull(cap, NULL, 10) * NANOSECONDS) {
+	const bool capped = cap != NULL && state->num_runs % LOOK_AT_CAP == 0 &&
+	                    now().nanoseconds >= strtoull(cap, NULL, 10) * NANOSECONDS;
+	if (!capped && !(news && has_all())) {
 		return;
 	}
 	write_text();
@@ -251,8 +275,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		write_text();
 		tell_time(false);
 	}
-	if (state->num_runs % LOOK_AT_CAP == 0) {
-		end_at_cap();
-	}
+	end_when_done(news);
 	return 0;
 }
