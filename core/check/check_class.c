@@ -349,8 +349,7 @@ check_instance(check_context *context, const imago_object *object, const check_s
 	if (format != shape->format && !both_plain && !old_code && !made_by_machine) {
 		check_report_object(context, IMAGO_RULE_CLASS_INSTANCE_FORMAT, object, format,
 		                    shape->format);
-	} else if (made_by_machine ? object->num_slots < shape->num_named
-	                           : !has_slots(object, shape)) {
+	} else if (made_by_machine ? object->num_slots < shape->num_named : !has_slots(object, shape)) {
 		check_report_object(context, IMAGO_RULE_CLASS_INSTANCE_SLOTS, object, object->num_slots,
 		                    shape->num_named);
 	}

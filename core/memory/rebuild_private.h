@@ -169,8 +169,8 @@ imago_rebuild_method_oops(imago_layout layout, const uint8_t *body, uint64_t num
 	return num_oops < num_slots ? num_oops : num_slots;
 }
 
-/* A link of free chunks or obj stacks: moved when it leads to a multiple of 8 in the heap (or, of an
- * obj stack, to an object), else left alone. */
+/* A link of free chunks or obj stacks: moved when it leads to a multiple of 8 in the heap (or, of
+ * an obj stack, to an object), else left alone. */
 uint64_t imago_rebuild_move_link(imago_rebuild_mover *mover, uint64_t link, bool of_free_chunk);
 
 #endif

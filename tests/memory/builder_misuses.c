@@ -1,7 +1,6 @@
 /* builder_misuses.c: wrong uses of a builder, one function each. */
 #include "builder_misuses.h"
 
-
 static imago_oop
 cls(const imago_builder *builder, imago_kernel_class which)
 {

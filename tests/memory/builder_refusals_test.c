@@ -4,7 +4,6 @@
 #include "layouts.h"
 #include "small_image.h"
 
-
 static void
 a_number_that_is_not_supported_is_refused(void **state)
 {

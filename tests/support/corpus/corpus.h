@@ -152,7 +152,7 @@ void corpus_valid_path(const corpus_valid *valid, const test_layout *layout,
 /* corpus_files.c: the committed files. Both stop, and return false, when visit does or a file
  * cannot be made. */
 typedef struct corpus_file {
-	const char *path; /* below corpus/ */
+	const char *path;          /* below corpus/ */
 	const char *rule;          /* or "valid" */
 	const test_layout *layout; /* NULL: a byte string */
 	imago_format_id format;
