@@ -5,6 +5,7 @@
  */
 #define _XOPEN_SOURCE 700
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -60,15 +61,24 @@ use_pipe(struct screen *screen)
 	redirect(screen, ends[0], ends[1]);
 }
 
-/* Puts standard error back; what was drawn is in text, terminated. */
+/* Puts standard error back; what was drawn is in text, terminated. A terminal hands out what it was
+ * given piece by piece: it is read to its end, which is there once nobody can draw any more. */
 static void
 finish(const struct screen *screen, char text[DRAWN_SIZE])
 {
+	struct pollfd drawn = {.fd = screen->reader, .events = POLLIN};
+	size_t size = 0;
 	fflush(stderr);
-	ssize_t length = read(screen->reader, text, DRAWN_SIZE - 1);
-	text[length > 0 ? length : 0] = '\0';
 	assert_int_equal(dup2(screen->saved, STDERR_FILENO), STDERR_FILENO);
 	close(screen->saved);
+	while (size < DRAWN_SIZE - 1 && poll(&drawn, 1, 60000) == 1) {
+		ssize_t length = read(screen->reader, text + size, DRAWN_SIZE - 1 - size);
+		if (length <= 0 && !(length < 0 && (errno == EAGAIN || errno == EINTR))) {
+			break;
+		}
+		size += length > 0 ? (size_t)length : 0;
+	}
+	text[size] = '\0';
 	close(screen->reader);
 }
 
