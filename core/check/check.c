@@ -8,10 +8,11 @@
 
 /* The names by themselves, so that a row can point to another one's. */
 static const struct rule_names {
-#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) char id[sizeof rule_name];
+#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) char id[sizeof(rule_name)];
 #include "imago/rules.def"
 #undef IMAGO_RULE
 } rule_names = {
+/* A string in parentheses initialises no array. NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) .id = rule_name,
 #include "imago/rules.def"
 #undef IMAGO_RULE
@@ -38,7 +39,7 @@ static const imago_rule core_rules[IMAGO_NUM_CORE_RULES] = {
 #define NOTHING  IMAGO_NUM_CORE_RULES
 #define RULE(id) IMAGO_RULE_##id
 static const uint8_t needed_rules[IMAGO_NUM_CORE_RULES] = {
-#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) [IMAGO_RULE_##id] = needs,
+#define IMAGO_RULE(id, rule_name, severity, scope, needs, summary) [IMAGO_RULE_##id] = (needs),
 #include "imago/rules.def"
 #undef IMAGO_RULE
 };

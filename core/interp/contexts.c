@@ -161,7 +161,7 @@ bool
 vm_activate(imago_vm *vm, const vm_method *called)
 {
 	vm_method method = *called;
-	imago_oop context;
+	imago_oop context = 0;
 	if (!vm_reserve(vm, frame_bytes(vm))) {
 		return false;
 	}
@@ -240,10 +240,10 @@ closure_code(imago_vm *vm, imago_oop closure, vm_method *method, imago_oop *rece
 bool
 vm_activate_closure(imago_vm *vm, imago_oop closure, uint32_t num_args)
 {
-	vm_method method;
-	imago_oop receiver;
-	uint32_t first_copied;
-	uint32_t wanted;
+	vm_method method = {.oop = 0};
+	imago_oop receiver = 0;
+	uint32_t first_copied = 0;
+	uint32_t wanted = 0;
 	if (!closure_code(vm, closure, &method, &receiver, &first_copied, &wanted) ||
 	    wanted != num_args) {
 		return vm_fail(vm, 0);
@@ -266,7 +266,7 @@ vm_activate_closure(imago_vm *vm, imago_oop closure, uint32_t num_args)
 		method.num_temps = (uint8_t)stackp;
 	}
 	method.num_args = (uint8_t)num_args;
-	imago_oop context;
+	imago_oop context = 0;
 	if (!make_context(vm, &method, receiver, closure, num_args, &context)) {
 		return false;
 	}

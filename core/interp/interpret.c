@@ -46,7 +46,9 @@ leave(imago_vm *vm, const registers *r, uint64_t left)
 	vm->left = left;
 }
 
+/* Long, as a switch over all bytecodes is. */
 IMAGO_ALWAYS_INLINE void
+/* NOLINTNEXTLINE(readability-function-size) */
 interpret(imago_vm *vm, imago_memory_kind kind)
 {
 	registers r = {.f = vm->frame};

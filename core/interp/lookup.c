@@ -156,8 +156,6 @@ static bool
 make_message(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls)
 {
 	const imago_memory_kind kind = vm->kind;
-	imago_oop message_class = vm_special(vm, IMAGO_SPECIAL_CLASS_MESSAGE);
-	imago_oop array_class = vm_special(vm, IMAGO_SPECIAL_CLASS_ARRAY);
 	vm->roots[1] = selector;
 	vm->roots[2] = cls;
 	if (num_args == 0 && !vm_has_room(vm, 1)) {
@@ -167,8 +165,8 @@ make_message(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls)
 	                        imago_memory_object_bytes(kind, MESSAGE_CLASS + 1))) {
 		return false;
 	}
-	message_class = vm_special(vm, IMAGO_SPECIAL_CLASS_MESSAGE);
-	array_class = vm_special(vm, IMAGO_SPECIAL_CLASS_ARRAY);
+	imago_oop message_class = vm_special(vm, IMAGO_SPECIAL_CLASS_MESSAGE);
+	imago_oop array_class = vm_special(vm, IMAGO_SPECIAL_CLASS_ARRAY);
 	if (!vm_has_slots(vm, message_class, CLASS_FORMAT + 1)) {
 		return vm_violation(vm, "there is no class Message");
 	}

@@ -104,7 +104,7 @@ find_file(imago_vm *vm, const char *name, bool create)
 		return -1;
 	}
 	*file = (vm_file){.size = 0};
-	strcpy(file->name, name);
+	memcpy(file->name, name, strlen(name) + 1);
 	if (found && size > 0) {
 		if (!grow(vm, file, size)) {
 			return -1;

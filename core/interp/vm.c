@@ -28,7 +28,8 @@ copy_text(const imago_vm *vm, imago_oop oop, char *text, size_t size)
 		const uint8_t *bytes = imago_memory_body(vm->memory, oop, vm->kind);
 		uint64_t num_bytes = imago_memory_num_bytes(vm->memory, oop);
 		for (; length < num_bytes && length + 1 < size; length++) {
-			text[length] = bytes[length] >= ' ' && bytes[length] < 127 ? (char)bytes[length] : '?';
+			bool printable = bytes[length] >= ' ' && bytes[length] < 127;
+			text[length] = (char)(printable ? bytes[length] : (uint8_t)'?');
 		}
 	}
 	text[length] = '\0';
