@@ -222,6 +222,7 @@ scratch_leave(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int
+/* libFuzzer says what it is like. NOLINTNEXTLINE(readability-non-const-parameter) */
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const char option[] = "-artifact_prefix=";

@@ -80,7 +80,7 @@ interpret_format(const session_image *image, const session_object *object, body 
 		found->unused = image->v3 ? 0 : 4 * (format % 2);
 	} else if (format >= 12) {
 		found->unit = 2;
-		found->unused = 2 * (format % 4);
+		found->unused = UINT64_C(2) * (format % 4);
 	} else {
 		found->unit = 8;
 	}

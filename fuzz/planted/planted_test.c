@@ -40,8 +40,8 @@ the_bug_is_seen_on_its_input_and_only_when_it_is_awake(void **payload)
 	const size_t bug = *(const size_t *)*payload;
 	observed seen[MAX_BUGS];
 	char by[OBSERVE_BY_SIZE] = "";
-	int contract;
-	witness input;
+	int contract = 0;
+	witness input = {0};
 	if (!find_witness(observe_bug_name(bug), &contract, &input)) {
 		fail_msg("corpus/planted has no input for %s", observe_bug_name(bug));
 	}

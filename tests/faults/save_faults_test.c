@@ -229,7 +229,7 @@ every_two_calls_may_fail(void **state)
 	for (size_t i = 0; i < NUM_SAVE_SCENARIOS; i++) {
 		const uint64_t num_calls = num_calls_of(&save_scenarios[i]);
 		for (uint64_t first = 1; first <= num_calls; first++) {
-			for (size_t way = 0; way < NUM_PAIR_WAYS * NUM_PAIR_WAYS; way++) {
+			for (size_t way = 0; way < (size_t)NUM_PAIR_WAYS * NUM_PAIR_WAYS; way++) {
 				bool met = true;
 				for (uint64_t second = first + 1; met; second++) {
 					trial run;

@@ -96,7 +96,8 @@ blemish_name(imago_heap *heap, imago_oop cls, const test_layout *layout)
 	imago_object name = decode(heap, imago_heap_fetch_slot(heap, &object, CLASS_NAME));
 	uint8_t *bytes = imago_heap_writable_bytes(heap, name.body, 4);
 	assert_non_null(bytes);
-	memcpy(bytes, "\x1F\x7F\xE4~", 4);
+	static const uint8_t unprintable[4] = {0x1F, 0x7F, 0xE4, '~'};
+	memcpy(bytes, unprintable, sizeof unprintable);
 	assert_name(heap, cls, NAME_SIZE - 1, "???~");
 	assert_name(heap, metaclass_of(heap, cls), NAME_SIZE - 1, "???~ class");
 }

@@ -148,7 +148,7 @@ every_byte_string_is_an_image_without_errors_in_every_layout(void **state)
 		}
 	}
 	/* Some strings must have shown what only those that ask get. */
-	assert_true(num_clean < NUM_TEST_LAYOUTS * STRINGS_PER_LAYOUT);
+	assert_true(num_clean < (size_t)NUM_TEST_LAYOUTS * STRINGS_PER_LAYOUT);
 }
 
 static void
@@ -307,7 +307,8 @@ every_format_and_feature_of_spur_is_reached(void **state)
 		}
 		assert_true(seen.kinds[IMAGO_OBJECT_FREE] > 0);
 		assert_true(seen.kinds[IMAGO_OBJECT_FORWARDER] > 0);
-		assert_true(seen.kinds[IMAGO_OBJECT_HIDDEN] > 4 * 400); /* more than roots and pages */
+		assert_true(seen.kinds[IMAGO_OBJECT_HIDDEN] >
+		            UINT64_C(4) * 400); /* more than roots and pages */
 		assert_int_equal(seen.kinds[IMAGO_OBJECT_PUN], 0);
 		assert_true(seen.immutable > 0);
 		assert_true(seen.pinned > 0);
@@ -363,8 +364,8 @@ the_smallest_image_is_little_more_than_what_its_format_asks_for(void **state)
 {
 	(void)state;
 	const byte_string empty = {.size = 0};
-	const uint64_t spur32 = (4104 + 2 * 1024 + 32) * 4;
-	const uint64_t spur64 = (4104 + 2 * 1024 + 64) * 8;
+	const uint64_t spur32 = (4104 + UINT64_C(2) * 1024 + 32) * 4;
+	const uint64_t spur64 = (4104 + UINT64_C(2) * 1024 + 64) * 8;
 	print_message("v3 %u, spur32 %u, spur64 %u\n", (unsigned)size_of(&empty, "v3"),
 	              (unsigned)size_of(&empty, "spur32"), (unsigned)size_of(&empty, "spur64"));
 	assert_in_range(size_of(&empty, "v3"), 1, 4300);
@@ -380,7 +381,7 @@ a_string_that_ends_early_goes_on_with_zeros(void **state)
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	const test_layout *layout = test_layout_find("v3");
 	for (uint64_t size = 0; size < 64; size++) {
-		byte_string cut = random_string(7 * 11);
+		byte_string cut = random_string(77);
 		cut.size = size;
 		byte_string filled = cut;
 		filled.size = size <= 8 ? 8 : (size + 7) / 8 * 8;

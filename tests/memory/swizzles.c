@@ -112,8 +112,8 @@ assert_moved(const imago_heap *before, const imago_heap *after, uint64_t distanc
 {
 	imago_walker walker;
 	imago_walker moved_walker;
-	imago_object object;
-	imago_object moved;
+	imago_object object = {0};
+	imago_object moved = {0};
 	uint64_t num_moved = 0;
 	imago_walk_init(&walker, before, NULL);
 	imago_walk_init(&moved_walker, after, NULL);

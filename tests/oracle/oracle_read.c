@@ -113,6 +113,7 @@ interpret_format(const oracle_image *image, oracle_object *object)
 	unsigned bytes = image->v3 ? 8 : 16;
 	object->body = ORACLE_UNITS;
 	object->unit = 8;
+	/* NOLINTNEXTLINE(bugprone-branch-clone): the order of the questions is the document's */
 	if (object->free) {
 		object->num_oops = 0;
 	} else if (!image->v3 && object->cls == 8) { /* a forwarder, whatever its format */
@@ -333,8 +334,8 @@ read_header_and_segments(oracle_image *image)
 	image->heap = at + (size_t)header_size;
 	uint64_t data_size = word_at(image, at + 8);
 	uint64_t start = word_at(image, at + 8 + w);
-	image->special_oop = word_at(image, at + 8 + 2 * w);
-	image->low_word_first = (word_at(image, at + 8 + 5 * w) & 2) != 0;
+	image->special_oop = word_at(image, at + 8 + UINT64_C(2) * w);
+	image->low_word_first = (word_at(image, at + 8 + UINT64_C(5) * w) & 2) != 0;
 	if (data_size > image->size - image->heap) {
 		return false;
 	}

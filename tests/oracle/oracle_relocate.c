@@ -133,7 +133,8 @@ oracle_relocate(const oracle_image *image, uint64_t base, uint8_t *copy)
 	const relocation r = {image, copy, base - image->segments[0].start};
 	const unsigned w = image->word;
 	memcpy(copy, image->file, image->size);
-	if (!fits(image, base) || !move_address(&r, image->header + 8 + 2 * w, image->special_oop)) {
+	if (!fits(image, base) ||
+	    !move_address(&r, image->header + 8 + UINT64_C(2) * w, image->special_oop)) {
 		return false;
 	}
 	put_number(copy + image->header + 8 + w, w, image->big, base);
