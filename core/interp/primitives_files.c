@@ -65,7 +65,11 @@ grow(imago_vm *vm, vm_file *file, uint64_t size)
 		return true;
 	}
 	uint64_t capacity = size < 4096 ? 4096 : size * 2;
-	uint8_t *bytes = size <= MAX_FILE_BYTES
+	uint64_t others = 0; /* MAX_FILE_BYTES holds for all files together */
+	for (uint32_t i = 0; i < vm->files->num_files; i++) {
+		others += &vm->files->files[i] != file ? vm->files->files[i].size : 0;
+	}
+	uint8_t *bytes = size <= MAX_FILE_BYTES && others <= MAX_FILE_BYTES - size
 	                     ? imago_resize(vm->allocator, file->bytes, file->capacity, capacity,
 	                                    "file of the image", NULL)
 	                     : NULL;

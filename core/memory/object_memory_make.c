@@ -156,10 +156,24 @@ object_memory_make_old(imago_object_memory *memory, uint64_t class_tag, uint32_t
 	return put_header(memory, chunk, class_tag, format, num_slots, compact, lead);
 }
 
+/* V3 asks the class for its compact index, and an image may have become: anything else in its
+ * place. */
+static bool
+has_class(const imago_object_memory *memory, uint64_t class_tag)
+{
+	const imago_memory_kind kind = memory->kind;
+	return !kind.v3 || (class_tag != 0 && imago_memory_is_pointer(kind, class_tag) &&
+	                    imago_memory_has_pointers(memory, class_tag, kind) &&
+	                    imago_memory_num_slots(memory, class_tag, kind) >= CLASS_SLOTS);
+}
+
 imago_oop
 imago_memory_make_unset(imago_object_memory *memory, uint64_t class_tag, uint32_t format,
                         uint64_t num_slots)
 {
+	if (!has_class(memory, class_tag)) {
+		return 0;
+	}
 	uint32_t compact;
 	uint32_t lead;
 	uint64_t bytes = bytes_wanted(memory, class_tag, num_slots, &compact, &lead);

@@ -297,7 +297,7 @@ IMAGO_API imago_oop imago_memory_make(imago_object_memory *memory, imago_oop cls
                                       uint64_t num_slots);
 
 /* The same, for a class tag (Spur: class index, V3: class) that the caller knows, without setting
- * slots. */
+ * slots. Returns 0 in the same cases. */
 IMAGO_API imago_oop imago_memory_make_unset(imago_object_memory *memory, uint64_t class_tag,
                                             uint32_t format, uint64_t num_slots);
 

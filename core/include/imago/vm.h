@@ -1,7 +1,8 @@
 /* vm.h: the core virtual machine: executes an image.
  *
  * The image is untrusted while it runs, too. Every operand is checked against the object it reaches
- * into, a budget of bytecodes and one of memory bound everything, and what no sane image does ends
+ * into, bytecodes and memory have budgets (the work of primitives that look at all objects is not
+ * counted yet), and what no sane image does ends
  * the run with a reason, a method and a pc. The clock is virtual (it advances with the bytecodes
  * executed, and leaps when every process waits), so that a run can be repeated exactly.
  *
