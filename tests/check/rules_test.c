@@ -223,7 +223,7 @@ is_committed(const char *path, const uint8_t *expected, uint64_t expected_size)
 /* What the committed files sum up to. */
 typedef struct committed_sums {
 	size_t num_bad;
-	uint64_t bytes;
+	size_t num_files;
 	imago_writer manifest;
 } committed_sums;
 
@@ -233,13 +233,11 @@ compare_committed(const corpus_file *file, void *payload)
 	committed_sums *sums = payload;
 	char line[CORPUS_MANIFEST_LINE];
 	sums->num_bad += !is_committed(file->path, file->bytes, file->size);
-	sums->bytes += file->size;
+	sums->num_files++;
 	corpus_manifest_line(file, line);
 	imago_write_bytes(&sums->manifest, line, strlen(line));
 	return true;
 }
-
-enum { CORPUS_BUDGET = 5 << 20 };
 
 static void
 the_committed_corpus_is_what_the_recipes_make(void **state)
@@ -256,7 +254,7 @@ the_committed_corpus_is_what_the_recipes_make(void **state)
 	sums.num_bad += !is_committed("MANIFEST.tsv", sums.manifest.bytes, sums.manifest.size);
 	imago_writer_release(&sums.manifest);
 	assert_int_equal(sums.num_bad, 0);
-	assert_in_range(sums.bytes, 1, CORPUS_BUDGET);
+	assert_true(sums.num_files > 0);
 	assert_no_leak(&allocator);
 }
 

@@ -343,7 +343,6 @@ static const corpus_valid valid_images[] = {
     {"varied", CORPUS_WORD_32 | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR, varied_heap, NULL},
     {"varied", CORPUS_SPUR64 | CORPUS_LITTLE_ENDIAN | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_SPUR,
      varied_heap, NULL},
-    {"varied", SPUR32_LITTLE | CORPUS_MANY_BYTECODE_SETS, IMAGO_FORMAT_SPUR, varied_heap, NULL},
     {"varied", SPUR32_LITTLE | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_COMPOSED, varied_heap, NULL},
     {"perm", CORPUS_SPUR | CORPUS_LITTLE_ENDIAN | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_COMPOSED,
      perm_heap, NULL},
@@ -356,7 +355,6 @@ static const corpus_valid valid_images[] = {
      NULL, "objects"},
     {"spaces", CORPUS_SPUR64 | CORPUS_LITTLE_ENDIAN | CORPUS_MANY_BYTECODE_SETS, IMAGO_FORMAT_SPUR,
      NULL, "spaces"},
-    {"spaces", SPUR32_LITTLE | CORPUS_ONE_BYTECODE_SET, IMAGO_FORMAT_COMPOSED, NULL, "spaces"},
 };
 
 const corpus_valid *
