@@ -1,6 +1,7 @@
 /* toy_target: a target of its own, without imago, for the tests of ci/fuzz_stages. It takes a few
  * edges that depend on its input; 'A' and 'B' somewhere in it lead to two of them. It aborts when
- * the environment has TOY_CRASH. */
+ * the environment has TOY_CRASH, and once when it has TOY_CRASH_ONCE, which names a file that it
+ * then makes. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +22,17 @@ tell_count(void)
 	}
 }
 
+static int
+is_first_time(const char *path)
+{
+	FILE *file = path != NULL ? fopen(path, "wx") : NULL;
+	if (file == NULL) {
+		return 0;
+	}
+	(void)fclose(file);
+	return 1;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -29,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		registered = 1;
 		(void)atexit(tell_count);
 	}
-	if (size > 0 && getenv("TOY_CRASH") != NULL) {
+	if (size > 0 && (getenv("TOY_CRASH") != NULL || is_first_time(getenv("TOY_CRASH_ONCE")))) {
 		abort();
 	}
 	for (size_t i = 0; i < size; i++) {
