@@ -18,8 +18,9 @@ imago_allocator_init(imago_allocator *allocator, uint64_t budget)
 static void *
 refuse(const imago_allocator *allocator, uint64_t size, const char *what, imago_error *error)
 {
+	bool unlimited = allocator->budget == IMAGO_UNLIMITED;
 	imago_fail(error, IMAGO_ENOMEM, what, IMAGO_NO_OFFSET, size,
-	           allocator->budget - allocator->used);
+	           unlimited ? 0 : allocator->budget - allocator->used);
 	return NULL;
 }
 

@@ -38,6 +38,14 @@ is_context_role(check_role role)
 	return role == ROLE_CONTEXT || role == ROLE_BLOCK_CONTEXT;
 }
 
+/* False where it is known which class makes contexts, and this is another's instance. */
+static bool
+may_have_role(const check_facts *facts, const imago_object *object, check_role role)
+{
+	check_role actual = check_role_of(facts, object);
+	return actual == role || facts->role_classes[role] == 0;
+}
+
 /* True when a slot holds a context with all its slots. */
 static bool
 find_context(const check_facts *facts, const imago_object *object, uint64_t slot, imago_object *out)
@@ -76,13 +84,18 @@ check_pc(check_context *context, const imago_object *object, const imago_object 
 	}
 }
 
-/* The prototypes of old images, and contexts that were never entered, have nothing but nil. */
+/* The prototypes of old images, and contexts that were never entered, have nothing but nil. One
+ * that has nil but for a single slot is one of them with a wound: of a context that runs the method
+ * (of a block: the number of arguments) and the stack pointer are there. */
 static bool
 is_blank(const check_facts *facts, const imago_object *object)
 {
-	return check_slot_at(facts, object, PC) == facts->nil &&
-	       check_slot_at(facts, object, METHOD) == facts->nil &&
-	       check_slot_at(facts, object, SENDER) == facts->nil;
+	static const uint8_t slots[] = {SENDER, PC, STACK_POINTER, METHOD};
+	unsigned num_others = 0;
+	for (size_t i = 0; i < sizeof slots; i++) {
+		num_others += check_slot_at(facts, object, slots[i]) != facts->nil;
+	}
+	return num_others <= 1;
 }
 
 static void
@@ -113,7 +126,8 @@ check_sender(check_context *context, const imago_object *object)
 	imago_object sender;
 	held what = find_held(facts, object, SENDER, &sender);
 	if (what == HELD_IMMEDIATE ||
-	    (what == HELD_OBJECT && !is_context_role(check_role_of(facts, &sender)))) {
+	    (what == HELD_OBJECT && !may_have_role(facts, &sender, ROLE_CONTEXT) &&
+	     check_role_of(facts, &sender) != ROLE_BLOCK_CONTEXT)) {
 		report(context, IMAGO_RULE_CONTEXT_SENDER, object, SENDER);
 	} else if (context->puts_off_chains) {
 		context->chain_put_off = true;
@@ -154,7 +168,7 @@ check_block_context(check_context *context, const imago_object *object)
 	imago_object code;
 	held what = find_held(facts, object, BLOCK_HOME, &home);
 	if (what == HELD_NIL || what == HELD_IMMEDIATE ||
-	    (what == HELD_OBJECT && check_role_of(facts, &home) != ROLE_CONTEXT)) {
+	    (what == HELD_OBJECT && !may_have_role(facts, &home, ROLE_CONTEXT))) {
 		report(context, IMAGO_RULE_CONTEXT_HOME, object, BLOCK_HOME);
 	} else if (find_context(facts, object, BLOCK_HOME, &home) &&
 	           find_held(facts, &home, METHOD, &code) == HELD_OBJECT && check_is_code(&code)) {
@@ -174,6 +188,28 @@ check_activation(check_context *context, const imago_object *object, check_role 
 	}
 }
 
+/* What such a context has all the same. */
+static void
+check_blank(check_context *context, const imago_object *object, check_role role)
+{
+	const check_facts *facts = context->facts;
+	imago_object code;
+	check_sender(context, object);
+	if (check_slot_at(facts, object, PC) != facts->nil) {
+		report(context, IMAGO_RULE_CONTEXT_PC, object, PC);
+	}
+	if (check_slot_at(facts, object, STACK_POINTER) != facts->nil) {
+		check_stack_pointer(context, object); /* collectors trace so many slots, even here */
+	}
+	held method = find_held(facts, object, METHOD, &code);
+	if (role == ROLE_BLOCK_CONTEXT ? method == HELD_IMMEDIATE
+	                               : method == HELD_OBJECT && check_is_code(&code)) {
+		report(context, IMAGO_RULE_CONTEXT_STACK_POINTER, object, STACK_POINTER);
+	} else if (role == ROLE_CONTEXT && (method == HELD_OBJECT || method == HELD_IMMEDIATE)) {
+		report(context, IMAGO_RULE_CONTEXT_METHOD, object, METHOD);
+	}
+}
+
 static void
 check_any_context(check_context *context, const imago_object *object, check_role role)
 {
@@ -181,12 +217,10 @@ check_any_context(check_context *context, const imago_object *object, check_role
 	if (object->num_slots < NUM_CONTEXT_SLOTS || object->body_kind != IMAGO_BODY_POINTERS) {
 		check_report_object(context, IMAGO_RULE_CONTEXT_SIZE, object, object->num_slots,
 		                    IMAGO_NOTHING_EXPECTED);
-		return;
-	}
-	if (!is_blank(facts, object)) {
+	} else if (is_blank(facts, object)) {
+		check_blank(context, object, role);
+	} else {
 		check_activation(context, object, role);
-	} else if (check_slot_at(facts, object, STACK_POINTER) != facts->nil) {
-		check_stack_pointer(context, object); /* collectors trace so many slots, even here */
 	}
 }
 
@@ -203,7 +237,7 @@ check_closure(check_context *context, const imago_object *object, bool full)
 	}
 	held what = find_held(facts, object, OUTER_CONTEXT, &outer);
 	if (what == HELD_IMMEDIATE || (what == HELD_NIL && !full) ||
-	    (what == HELD_OBJECT && check_role_of(facts, &outer) != ROLE_CONTEXT)) {
+	    (what == HELD_OBJECT && !may_have_role(facts, &outer, ROLE_CONTEXT))) {
 		report(context, IMAGO_RULE_CLOSURE_OUTER_CONTEXT, object, OUTER_CONTEXT);
 	}
 	if (full) {

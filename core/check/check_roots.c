@@ -3,7 +3,7 @@
 
 enum {
 	LEAST_SPECIALS_SPUR = 43,
-	LEAST_SPECIALS_V3 = 41,
+	LEAST_SPECIALS_V3 = 31, /* up to the interrupt semaphore; old images end soon behind it */
 	LEAST_SELECTORS = 64,
 	MOST_ARGUMENTS = 15
 };
@@ -108,7 +108,8 @@ check_constants(check_context *context)
 		check_target target = check_find(facts, oop, &object);
 		bool immediate = target == TARGET_IMMEDIATE;
 		bool again = i > 0 && (target == TARGET_NIL || oop == check_special_oop(facts, i - 1));
-		if (immediate || again || (target == TARGET_OBJECT && object.num_slots != 0)) {
+		bool other_nil = i == 0 && target == TARGET_OBJECT;
+		if (immediate || again || other_nil || (target == TARGET_OBJECT && object.num_slots != 0)) {
 			check_report_slot(context, IMAGO_RULE_SPECIAL_CONSTANTS, &facts->specials, i,
 			                  IMAGO_NOTHING_EXPECTED);
 		}
@@ -128,6 +129,13 @@ static const uint8_t required_classes[] = {
     IMAGO_SPECIAL_CLASS_CHARACTER,
     IMAGO_SPECIAL_CLASS_BYTE_ARRAY,
     IMAGO_SPECIAL_CLASS_LARGE_NEGATIVE_INTEGER,
+};
+/* What minimal images leave out (seen: Bitmap, Semaphore). */
+static const uint8_t optional_classes[] = {
+    IMAGO_SPECIAL_CLASS_BITMAP,
+    IMAGO_SPECIAL_CLASS_COMPILED_METHOD,
+    IMAGO_SPECIAL_CLASS_SEMAPHORE,
+    IMAGO_SPECIAL_CLASS_PROCESS,
 };
 static const uint8_t required_selectors[] = {
     IMAGO_SPECIAL_SELECTOR_DOES_NOT_UNDERSTAND,
@@ -167,6 +175,15 @@ check_required(check_context *context)
 		uint64_t index = required_classes[i];
 		if (find_required(context, index, &object, &immediate) &&
 		    (immediate || !imago_class_shape_of(facts->heap, &object).is_class)) {
+			check_report_slot(context, IMAGO_RULE_SPECIAL_CLASS, &facts->specials, index,
+			                  IMAGO_NOTHING_EXPECTED);
+		}
+	}
+	for (size_t i = 0; i < sizeof optional_classes; i++) {
+		uint64_t index = optional_classes[i];
+		check_target target = check_special(facts, index, &object);
+		if (target == TARGET_IMMEDIATE ||
+		    (target == TARGET_OBJECT && !imago_class_shape_of(facts->heap, &object).is_class)) {
 			check_report_slot(context, IMAGO_RULE_SPECIAL_CLASS, &facts->specials, index,
 			                  IMAGO_NOTHING_EXPECTED);
 		}
@@ -243,6 +260,26 @@ find_specials(check_context *context)
 	return true;
 }
 
+/* nil is what the array says, if it can be nil. Else every nil of the image would be a finding: the
+ * first object is nil in all images seen (v3.md §5). */
+static imago_oop
+find_nil_of_v3(const check_facts *facts)
+{
+	imago_oop named = check_slot_at(facts, &facts->specials, IMAGO_SPECIAL_NIL);
+	imago_object object;
+	if (check_find(facts, named, &object) == TARGET_OBJECT && object.format == IMAGO_FORMAT_EMPTY &&
+	    object.num_slots == 0) {
+		return named;
+	}
+	if (imago_heap_decode_chunk(facts->heap, facts->heap->segments[0].start, &object, NULL) ==
+	        IMAGO_OK &&
+	    object.kind == IMAGO_OBJECT_ORDINARY && object.format == IMAGO_FORMAT_EMPTY &&
+	    object.num_slots == 0) {
+		return object.oop;
+	}
+	return named;
+}
+
 void
 check_specials(check_context *context)
 {
@@ -252,7 +289,7 @@ check_specials(check_context *context)
 		return;
 	}
 	if (!check_is_spur(facts) && facts->specials.num_slots > 0) {
-		facts->nil = check_slot_at(facts, &facts->specials, IMAGO_SPECIAL_NIL);
+		facts->nil = find_nil_of_v3(facts);
 	}
 	uint64_t least = check_is_spur(facts) ? LEAST_SPECIALS_SPUR : LEAST_SPECIALS_V3;
 	if (facts->specials.num_slots < least) {

@@ -30,7 +30,9 @@ set_role(check_facts *facts, check_role role, uint32_t class_index, imago_specia
 			return;
 		}
 	}
-	if (cls != facts->nil) {
+	imago_object object; /* what is no class, rules special.* and class.shape tell of */
+	if (check_find(facts, cls, &object) == TARGET_OBJECT &&
+	    imago_class_shape_of(facts->heap, &object).is_class) {
 		facts->role_classes[role] = cls;
 	}
 }

@@ -9,6 +9,7 @@
 #include "imago/bitmap.h"
 #include "imago/file.h"
 #include "imago/folder.h"
+#include "ston.h"
 
 /* Names in one folder that are looked at, ours or not: far more than a real one has. */
 enum { MAX_ENTRIES = 1 << 20 };
@@ -41,7 +42,7 @@ list_names(const imago_file_system *files, void *listing, imago_bitmap *present,
 }
 
 static imago_status
-read_descriptor(imago_folder *folder, const imago_file_system *files, const char *name,
+read_descriptor(imago_folder *folder, const imago_file_system *files, uint32_t place,
                 int descriptor, imago_error *error)
 {
 	imago_file_facts facts;
@@ -52,12 +53,18 @@ read_descriptor(imago_folder *folder, const imago_file_system *files, const char
 	if (facts.kind != IMAGO_PATH_FILE) {
 		return imago_fail(error, IMAGO_EUSAGE, "not a regular file", IMAGO_NO_OFFSET, 0, 0);
 	}
+	if (imago_place_is_metadata(place) && facts.size > IMAGO_STON_MAX_TEXT) {
+		return imago_fail(error, IMAGO_ELIMIT, "size of a metadata file", IMAGO_NO_OFFSET,
+		                  facts.size, IMAGO_STON_MAX_TEXT);
+	}
 	uint8_t *bytes = imago_allocate(folder->allocator, facts.size, "file", error);
 	if (bytes == NULL) {
 		return IMAGO_ENOMEM;
 	}
 	imago_status status = imago_file_read_exactly(files, descriptor, bytes, facts.size, error);
 	if (status == IMAGO_OK) {
+		char name[IMAGO_PART_SIZE];
+		imago_folder_name(place, name);
 		status = imago_folder_add(folder, name, bytes, facts.size, bytes, error);
 	}
 	if (status != IMAGO_OK) {
@@ -67,9 +74,11 @@ read_descriptor(imago_folder *folder, const imago_file_system *files, const char
 }
 
 static imago_status
-read_file(imago_folder *folder, const imago_file_system *files, int parent, const char *name,
+read_file(imago_folder *folder, const imago_file_system *files, int parent, uint32_t place,
           imago_error *error)
 {
+	char name[IMAGO_PART_SIZE];
+	imago_folder_name(place, name);
 	imago_error_set_part(error, name);
 	int descriptor = imago_files_open(files, parent, name, IMAGO_OPEN_FILE_HERE);
 	if (descriptor == -ELOOP || descriptor == -ENXIO) { /* a link, a socket */
@@ -78,7 +87,7 @@ read_file(imago_folder *folder, const imago_file_system *files, int parent, cons
 	if (descriptor < 0) {
 		return imago_fail_os(error, "open", -descriptor);
 	}
-	imago_status status = read_descriptor(folder, files, name, descriptor, error);
+	imago_status status = read_descriptor(folder, files, place, descriptor, error);
 	(void)imago_files_close(files, descriptor); /* nothing was written */
 	return status;
 }
@@ -96,9 +105,7 @@ read_listed(imago_folder *folder, const imago_file_system *files, int parent, vo
 	status = list_names(files, listing, &present, error);
 	uint64_t place = imago_bitmap_next(&present, 0);
 	while (status == IMAGO_OK && place < present.num_bits) {
-		char name[IMAGO_PART_SIZE];
-		imago_folder_name((uint32_t)place, name);
-		status = read_file(folder, files, parent, name, error);
+		status = read_file(folder, files, parent, (uint32_t)place, error);
 		place = imago_bitmap_next(&present, place + 1);
 	}
 	imago_bitmap_release(&present, folder->allocator);

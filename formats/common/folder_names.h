@@ -6,6 +6,7 @@
 #ifndef FORMATS_COMMON_FOLDER_NAMES_H
 #define FORMATS_COMMON_FOLDER_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "imago/error.h"
@@ -41,6 +42,14 @@ static inline uint32_t
 imago_place_of_data(uint32_t segment)
 {
 	return imago_place_of_metadata(segment) + 1;
+}
+
+/* True for the places of texts, false for those of objects. */
+static inline bool
+imago_place_is_metadata(uint32_t place)
+{
+	return place == IMAGO_PLACE_HEADER || place == IMAGO_PLACE_PERM_METADATA ||
+	       (place >= IMAGO_PLACE_SEGMENTS && (place - IMAGO_PLACE_SEGMENTS) % 2 == 0);
 }
 
 #endif

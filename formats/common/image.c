@@ -49,12 +49,20 @@ open_folder(imago_image *image, const imago_file_system *files, const char *path
 	return status;
 }
 
+/* What is no image is refused by its first bytes, however large it is. */
+static imago_status
+look_for_image(const uint8_t *bytes, uint64_t size, imago_error *error)
+{
+	imago_format_id format;
+	return imago_format_probe(&format, bytes, size, error);
+}
+
 static imago_status
 open_file(imago_image *image, const imago_file_system *files, const char *path, imago_error *error)
 {
 	uint64_t size;
-	imago_status status =
-	    imago_file_read_in(files, path, image->allocator, &image->bytes, &size, error);
+	imago_status status = imago_file_read_if(files, path, image->allocator, look_for_image,
+	                                         &image->bytes, &size, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}

@@ -116,7 +116,8 @@ take_number(parser *at, imago_ston_field *field)
 	while (at->position < end) {
 		uint64_t digit = at->text[at->position] - (uint64_t)'0';
 		if (magnitude > (limit - digit) / 10) {
-			return imago_fail(at->error, IMAGO_ERANGE, "number", field->offset, magnitude, limit);
+			return imago_fail(at->error, IMAGO_ERANGE, "number of more than 64 bits", field->offset,
+			                  0, 0);
 		}
 		magnitude = magnitude * 10 + digit;
 		at->position++;
@@ -194,6 +195,10 @@ imago_ston_parse(imago_ston *out, const uint8_t *text, uint64_t size, imago_erro
 {
 	parser at = {.text = text, .size = size, .error = error};
 	out->num_fields = 0;
+	if (size > IMAGO_STON_MAX_TEXT) {
+		return imago_fail(error, IMAGO_ELIMIT, "size of a metadata file", IMAGO_NO_OFFSET, size,
+		                  IMAGO_STON_MAX_TEXT);
+	}
 	skip_space(&at);
 	imago_status status = take_name(&at, &out->name, &out->name_length, "structure name");
 	if (status == IMAGO_OK) {

@@ -20,6 +20,7 @@
 enum {
 	IMAGO_STON_MAX_NAME = 64,
 	IMAGO_STON_MAX_FIELDS = 64, /* known and unknown; a header has 17 */
+	IMAGO_STON_MAX_TEXT = 1 << 16,
 };
 
 typedef struct imago_ston_field {
@@ -42,7 +43,8 @@ typedef struct imago_ston {
 /* Parses a text. Fields keep their order; which of them are known is the caller's to say.
  * IMAGO_ETRUNCATED (the text ends before the record), IMAGO_ESTRUCTURE (another character than the
  * grammar allows: what names what was expected; a field that is there twice), IMAGO_ERANGE (a name
- * over 64 characters, a number under -2^63 or over 2^64 - 1), IMAGO_ELIMIT (too many fields). */
+ * over 64 characters, a number under -2^63 or over 2^64 - 1), IMAGO_ELIMIT (too many fields, or
+ * a text over 64 KiB). */
 imago_status imago_ston_parse(imago_ston *out, const uint8_t *text, uint64_t size,
                               imago_error *error) IMAGO_NODISCARD;
 

@@ -6,24 +6,28 @@
 #include "../../core/base/planted.h"
 #include "../common/image_header.h"
 
+#define FIELD(name, kind, classic)                    \
+	{                                                 \
+		(name), name " below zero", (kind), (classic) \
+	}
 const imago_composed_field imago_composed_fields[IMAGO_COMPOSED_NUM_FIELDS] = {
-    {"dataSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_data_size},
-    {"hdrOldSpaceSize", IMAGO_COMPOSED_COUNT, IMAGO_NOT_CLASSIC},
-    {"oldBaseAddr", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_old_base_address},
-    {"initialSpecialObjectsOop", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_special_objects_oop},
-    {"headerFlags", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_flags},
-    {"extraVMMemory", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_extra_vm_memory},
-    {"hdrNumStackPages", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_num_stack_pages},
-    {"hdrCogCodeSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_cog_code_size},
-    {"hdrEdenBytes", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_eden_bytes},
-    {"hdrMaxExtSemTabSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_max_ext_sem_table_size},
-    {"firstSegSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_first_segment_size},
-    {"freeOldSpaceInImage", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_free_old_space},
-    {"swapBytes", IMAGO_COMPOSED_ANY, IMAGO_NOT_CLASSIC},
-    {"hdrLastHash", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_last_hash},
-    {"imageFormat", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_format},
-    {"imageHeaderSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_header_size},
-    {"imageVersion", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_version},
+    FIELD("dataSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_data_size),
+    FIELD("hdrOldSpaceSize", IMAGO_COMPOSED_COUNT, IMAGO_NOT_CLASSIC),
+    FIELD("oldBaseAddr", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_old_base_address),
+    FIELD("initialSpecialObjectsOop", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_special_objects_oop),
+    FIELD("headerFlags", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_flags),
+    FIELD("extraVMMemory", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_extra_vm_memory),
+    FIELD("hdrNumStackPages", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_num_stack_pages),
+    FIELD("hdrCogCodeSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_cog_code_size),
+    FIELD("hdrEdenBytes", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_eden_bytes),
+    FIELD("hdrMaxExtSemTabSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_max_ext_sem_table_size),
+    FIELD("firstSegSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_first_segment_size),
+    FIELD("freeOldSpaceInImage", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_free_old_space),
+    FIELD("swapBytes", IMAGO_COMPOSED_ANY, IMAGO_NOT_CLASSIC),
+    FIELD("hdrLastHash", IMAGO_COMPOSED_WORD, IMAGO_CLASSIC_last_hash),
+    FIELD("imageFormat", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_format),
+    FIELD("imageHeaderSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_header_size),
+    FIELD("imageVersion", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_version),
 };
 const char imago_composed_header_name[] = "SpurImageHeaderStruct";
 const char imago_composed_metadata_name[] = "ComposedMetadataStruct";
@@ -82,7 +86,9 @@ decode(const imago_ston *record, const imago_composed_field *field, imago_layout
 		limit = found->negative ? signed_limit + 1 : word_limit;
 	}
 	if (found->magnitude > limit) {
-		return imago_fail(error, IMAGO_ERANGE, field->name, found->offset, found->magnitude, limit);
+		return imago_fail(error, IMAGO_ERANGE,
+		                  found->negative ? field->name_below_zero : field->name, found->offset,
+		                  found->magnitude, limit);
 	}
 	*value = found->magnitude;
 	if (found->negative && found->magnitude != 0) {
@@ -105,8 +111,8 @@ static imago_status
 find_layout(imago_composed_header *out, imago_error *error)
 {
 	const imago_layout widest = {.word_bytes = 8, .byte_order = IMAGO_LITTLE_ENDIAN};
-	const imago_composed_field field = {"imageFormat", IMAGO_COMPOSED_COUNT,
-	                                    IMAGO_CLASSIC_image_format};
+	const imago_composed_field field =
+	    FIELD("imageFormat", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_image_format);
 	uint64_t written;
 	imago_status status = decode(&out->record, &field, widest, &written, error);
 	if (status != IMAGO_OK) {
@@ -179,10 +185,10 @@ imago_status
 imago_composed_parse_metadata(imago_composed_metadata *out, const imago_folder_file *file,
                               imago_layout layout, imago_error *error)
 {
-	const imago_composed_field start_address = {"startAddress", IMAGO_COMPOSED_WORD,
-	                                            IMAGO_NOT_CLASSIC};
-	const imago_composed_field data_size = {"dataSize", IMAGO_COMPOSED_COUNT,
-	                                        IMAGO_CLASSIC_data_size};
+	const imago_composed_field start_address =
+	    FIELD("startAddress", IMAGO_COMPOSED_WORD, IMAGO_NOT_CLASSIC);
+	const imago_composed_field data_size =
+	    FIELD("dataSize", IMAGO_COMPOSED_COUNT, IMAGO_CLASSIC_data_size);
 	imago_status status = parse_record(&out->record, file, error);
 	if (status == IMAGO_OK) {
 		status = decode(&out->record, &start_address, layout, &out->start_address, error);

@@ -34,6 +34,7 @@ enum {
 
 typedef struct imago_composed_field {
 	const char *name;
+	const char *name_below_zero; /* the noun for a number that must not be negative, or not so */
 	imago_composed_kind kind;
 	int classic; /* the place of the same field in a classic header, or IMAGO_NOT_CLASSIC */
 } imago_composed_field;

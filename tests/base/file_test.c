@@ -83,6 +83,53 @@ a_file_over_budget_is_refused_before_it_is_read(void **state)
 	assert_int_equal(allocator.used, 0);
 }
 
+static imago_status
+look_for_a_capital(const uint8_t *bytes, uint64_t size, imago_error *error)
+{
+	bool found = size > 0 && bytes[0] == 'A';
+	return found ? IMAGO_OK : imago_fail(error, IMAGO_EMAGIC, "capital", 0, size, 0);
+}
+
+static void
+a_file_is_refused_by_its_first_bytes_before_memory_is_asked_for(void **state)
+{
+	fixture *f = *state;
+	static const struct {
+		uint64_t size; /* of a file that is all holes but for its first bytes */
+		const char *text;
+		imago_status status;
+		uint64_t seen; /* bytes that could be looked at */
+	} rows[] = {
+	    {3, "A b", IMAGO_OK, 3},
+	    {0, "", IMAGO_EMAGIC, 0},
+	    {8, "an image", IMAGO_EMAGIC, 8},
+	    {IMAGO_FILE_LOOK_SIZE, "A", IMAGO_OK, IMAGO_FILE_LOOK_SIZE},
+	    {IMAGO_FILE_LOOK_SIZE + 1, "A", IMAGO_OK, IMAGO_FILE_LOOK_SIZE},
+	    {UINT64_C(1) << 30, "a", IMAGO_EMAGIC, IMAGO_FILE_LOOK_SIZE},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		imago_allocator allocator;
+		imago_error error = {0};
+		uint8_t *bytes;
+		uint64_t size;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		write_file(f->path, rows[i].text);
+		assert_int_equal(truncate(f->path, (off_t)rows[i].size), 0);
+		assert_int_equal(imago_file_read_if(imago_os_files(), f->path, &allocator,
+		                                    look_for_a_capital, &bytes, &size, &error),
+		                 rows[i].status);
+		if (rows[i].status == IMAGO_OK) {
+			assert_int_equal(size, rows[i].size);
+			assert_memory_equal(bytes, rows[i].text, strlen(rows[i].text));
+			imago_release(&allocator, bytes, size);
+		} else {
+			assert_int_equal(error.found, rows[i].seen);
+			assert_int_equal(allocator.peak, 0);
+		}
+		assert_int_equal(allocator.used, 0);
+	}
+}
+
 static void
 what_is_no_regular_file_is_refused_without_waiting(void **state)
 {
@@ -122,6 +169,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_file_is_read_whole, make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(a_file_over_budget_is_refused_before_it_is_read,
 	                                    make_folder, remove_folder),
+	    cmocka_unit_test_setup_teardown(
+	        a_file_is_refused_by_its_first_bytes_before_memory_is_asked_for, make_folder,
+	        remove_folder),
 	    cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_refused_without_waiting,
 	                                    make_folder, remove_folder),
 	    cmocka_unit_test_setup_teardown(a_missing_file_is_an_error_of_the_system, make_folder,

@@ -57,7 +57,7 @@ static const refused_change changes[] = {
     {"spur64", "seg0.ston", "dataSize", "0", IMAGO_ERANGE, "dataSize", "seg0.ston"},
     {"spur64", "seg0.ston", "dataSize", "24", IMAGO_ERANGE, "dataSize", "seg0.ston"},
     {"spur64", "seg0.ston", "dataSize", "36", IMAGO_EALIGN, "dataSize", "seg0.ston"},
-    {"spur64", "seg0.ston", "dataSize", "-32", IMAGO_ERANGE, "dataSize", "seg0.ston"},
+    {"spur64", "seg0.ston", "dataSize", "-32", IMAGO_ERANGE, "dataSize below zero", "seg0.ston"},
     {"spur64", "seg0.ston", "dataSize", "2147483648", IMAGO_ETRUNCATED, "dataSize", "seg0.data"},
     {"spur64", "seg0.ston", "dataSize", "4611686018427387904", IMAGO_ETRUNCATED, "dataSize",
      "seg0.data"},
@@ -98,8 +98,10 @@ static const refused_change changes[] = {
     {"spur64", "header.ston", "imageFormat", "68002", IMAGO_EVERSION,
      "format number 68002 (64-bit V3 with closures)", "header.ston"},
     {"spur64", "header.ston", "imageFormat", "0", IMAGO_EVERSION, "imageFormat", "header.ston"},
-    {"spur64", "header.ston", "dataSize", "-1", IMAGO_ERANGE, "dataSize", "header.ston"},
-    {"spur64", "header.ston", "hdrOldSpaceSize", "99999999999999999999", IMAGO_ERANGE, "number",
+    {"spur64", "header.ston", "dataSize", "-1", IMAGO_ERANGE, "dataSize below zero", "header.ston"},
+    {"spur64", "header.ston", "hdrOldSpaceSize", "99999999999999999999", IMAGO_ERANGE,
+     "number of more than 64 bits", "header.ston"},
+    {"spur32", "header.ston", "headerFlags", "-2147483649", IMAGO_ERANGE, "headerFlags below zero",
      "header.ston"},
 };
 

@@ -281,6 +281,26 @@ anything_but_a_regular_file_is_refused_without_waiting(void **state)
 }
 
 static void
+a_metadata_file_past_the_limit_is_refused_before_it_is_read(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"header.ston", "permSpace.ston", "seg0.ston", "seg7.ston"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		temp_folder disk = temp_folder_make();
+		imago_folder folder;
+		imago_error error = {0};
+		temp_write(&disk, names[i], "", 0);
+		assert_int_equal(truncate(temp_path(&disk, names[i]), (1 << 16) + 1), 0);
+		imago_folder_init(&folder, &allocator);
+		assert_int_equal(imago_folder_read(&folder, disk.path, &error), IMAGO_ELIMIT);
+		assert_error(&error, IMAGO_ELIMIT, "size of a metadata file", IMAGO_NO_OFFSET);
+		assert_string_equal(error.part, names[i]);
+		imago_folder_release(&folder);
+		temp_folder_remove(&disk);
+	}
+}
+
+static void
 a_segment_number_past_the_limit_is_refused_on_disk(void **state)
 {
 	(void)state;
@@ -367,6 +387,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_folder_on_disk_is_read_without_what_is_not_its_own, start,
 	                                    finish),
 	    cmocka_unit_test_setup_teardown(anything_but_a_regular_file_is_refused_without_waiting,
+	                                    start, finish),
+	    cmocka_unit_test_setup_teardown(a_metadata_file_past_the_limit_is_refused_before_it_is_read,
 	                                    start, finish),
 	    cmocka_unit_test_setup_teardown(a_segment_number_past_the_limit_is_refused_on_disk, start,
 	                                    finish),

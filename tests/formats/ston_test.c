@@ -102,20 +102,20 @@ static const refusal refusals[] = {
     {"S {#a:1]", IMAGO_ESTRUCTURE, "',' or '}' after a field", 7},
     {"S {#a:1}}", IMAGO_ESTRUCTURE, "end of the text after '}'", 8},
     {"S {#a:1} T", IMAGO_ESTRUCTURE, "end of the text after '}'", 9},
-    {"S {#a:18446744073709551616}", IMAGO_ERANGE, "number", 6},
-    {"S {#a:99999999999999999999999999}", IMAGO_ERANGE, "number", 6},
-    {"S {#a:-9223372036854775809}", IMAGO_ERANGE, "number", 6},
+    {"S {#a:18446744073709551616}", IMAGO_ERANGE, "number of more than 64 bits", 6},
+    {"S {#a:99999999999999999999999999}", IMAGO_ERANGE, "number of more than 64 bits", 6},
+    {"S {#a:-9223372036854775809}", IMAGO_ERANGE, "number of more than 64 bits", 6},
     {"S {#a:1,#b:2,#a:1}", IMAGO_ESTRUCTURE, "duplicate field", 13},
     {"S {#imageFormat:68021,#imageFormat:6521}", IMAGO_ESTRUCTURE, "duplicate field", 22},
     /* Numbers against the word of the image. */
     {"S {#imageFormat:6521,#dataSize:2147483648}", IMAGO_ERANGE, "dataSize", 31},
     {"S {#imageFormat:68021,#dataSize:9223372036854775808}", IMAGO_ERANGE, "dataSize", 32},
-    {"S {#imageFormat:68021,#dataSize:-1}", IMAGO_ERANGE, "dataSize", 32},
-    {"S {#imageFormat:68021,#firstSegSize:-8}", IMAGO_ERANGE, "firstSegSize", 36},
-    {"S {#imageFormat:68021,#hdrOldSpaceSize:-8}", IMAGO_ERANGE, "hdrOldSpaceSize", 39},
+    {"S {#imageFormat:68021,#dataSize:-1}", IMAGO_ERANGE, "dataSize below zero", 32},
+    {"S {#imageFormat:68021,#firstSegSize:-8}", IMAGO_ERANGE, "firstSegSize below zero", 36},
+    {"S {#imageFormat:68021,#hdrOldSpaceSize:-8}", IMAGO_ERANGE, "hdrOldSpaceSize below zero", 39},
     {"S {#imageFormat:6521,#oldBaseAddr:4294967296}", IMAGO_ERANGE, "oldBaseAddr", 34},
-    {"S {#imageFormat:6521,#oldBaseAddr:-2147483649}", IMAGO_ERANGE, "oldBaseAddr", 34},
-    {"S {#imageFormat:-68021}", IMAGO_ERANGE, "imageFormat", 16},
+    {"S {#imageFormat:6521,#oldBaseAddr:-2147483649}", IMAGO_ERANGE, "oldBaseAddr below zero", 34},
+    {"S {#imageFormat:-68021}", IMAGO_ERANGE, "imageFormat below zero", 16},
     /* The number of the format. */
     {"S {}", IMAGO_EVERSION, "imageFormat", IMAGO_NO_OFFSET},
     {"S {#imageFormat:0}", IMAGO_EVERSION, "imageFormat", 16},
@@ -189,6 +189,21 @@ fields_end_at_64(void **state)
 	snprintf(closed, sizeof closed, "%.2000s, #f64 : 1}", text);
 	assert_int_equal(read_header(closed, strlen(closed), &error), IMAGO_ELIMIT);
 	assert_error(&error, IMAGO_ELIMIT, "number of fields", length + 2);
+}
+
+static void
+texts_end_at_64_kib(void **state)
+{
+	(void)state;
+	enum { LONGEST_TEXT = 1 << 16 };
+	static char text[LONGEST_TEXT + 2] = "S {#imageFormat : 68021}";
+	size_t length = strlen(text);
+	memset(text + length, ' ', LONGEST_TEXT - length);
+	assert_parses(text);
+	imago_error error = {0};
+	text[LONGEST_TEXT] = ' ';
+	assert_int_equal(read_header(text, strlen(text), &error), IMAGO_ELIMIT);
+	assert_error(&error, IMAGO_ELIMIT, "size of a metadata file", IMAGO_NO_OFFSET);
 }
 
 static void
@@ -296,6 +311,7 @@ main(void)
 	    cmocka_unit_test(every_other_text_is_refused_where_it_goes_wrong),
 	    cmocka_unit_test(names_end_at_64_characters),
 	    cmocka_unit_test(fields_end_at_64),
+	    cmocka_unit_test(texts_end_at_64_kib),
 	    cmocka_unit_test(bytes_that_are_no_text_are_refused),
 	    cmocka_unit_test(every_prefix_of_a_text_is_refused),
 	    cmocka_unit_test(the_example_of_the_specification_is_written_byte_for_byte),

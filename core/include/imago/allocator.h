@@ -31,7 +31,7 @@ IMAGO_API void imago_allocator_init(imago_allocator *allocator, uint64_t budget)
 
 /* Allocates size zeroed bytes, aligned for any type. size 0 gives a block that may be released.
  * what is the noun of a failure. Returns NULL and fills *error (IMAGO_ENOMEM; found: size, limit:
- * what was left of the budget) when the budget or the system refuses. */
+ * what was left of the budget, 0 where there is none) when the budget or the system refuses. */
 IMAGO_API void *imago_allocate(imago_allocator *allocator, uint64_t size, const char *what,
                                imago_error *error) IMAGO_NODISCARD;
 

@@ -23,6 +23,16 @@ IMAGO_API imago_status imago_file_read_in(const imago_file_system *files, const 
                                           imago_allocator *allocator, uint8_t **bytes,
                                           uint64_t *size, imago_error *error) IMAGO_NODISCARD;
 
+/* The same for a file that is asked to be of a certain kind: look sees its first bytes (all of
+ * them, if there are fewer) before memory for the rest is asked for. When it does not return
+ * IMAGO_OK, the file is refused with what it returned. */
+enum { IMAGO_FILE_LOOK_SIZE = 1024 };
+typedef imago_status imago_file_look(const uint8_t *bytes, uint64_t size, imago_error *error);
+IMAGO_API imago_status imago_file_read_if(const imago_file_system *files, const char *path,
+                                          imago_allocator *allocator, imago_file_look *look,
+                                          uint8_t **bytes, uint64_t *size,
+                                          imago_error *error) IMAGO_NODISCARD;
+
 /* Reads the size bytes of an open file, calls that a signal interrupts being repeated; IMAGO_EIO
  * when the file ends before or goes on behind. For readers of whole files. */
 IMAGO_API imago_status imago_file_read_exactly(const imago_file_system *files, int descriptor,

@@ -39,6 +39,53 @@ leave_sender_only(corpus_case *here)
 	set_context(here, SENDER, here->fixture.string);
 }
 
+/* A context that was never entered, but for one slot. */
+static void
+leave_one_slot(corpus_case *here, uint64_t slot, imago_oop value)
+{
+	set_context(here, SENDER, corpus_nil(here));
+	set_context(here, PC, corpus_nil(here));
+	set_context(here, STACK_POINTER, corpus_nil(here));
+	set_context(here, METHOD, corpus_nil(here));
+	set_context(here, slot, value);
+}
+
+static void
+leave_nothing(corpus_case *here)
+{
+	leave_one_slot(here, PC, corpus_nil(here));
+}
+
+static void
+leave_integer_sender(corpus_case *here)
+{
+	leave_one_slot(here, SENDER, corpus_integer(here, 1));
+}
+
+static void
+leave_pc(corpus_case *here)
+{
+	leave_one_slot(here, PC, corpus_integer(here, 1));
+}
+
+static void
+leave_negative_stack_pointer(corpus_case *here)
+{
+	leave_one_slot(here, STACK_POINTER, corpus_integer(here, -1));
+}
+
+static void
+leave_method(corpus_case *here)
+{
+	leave_one_slot(here, METHOD, here->fixture.method);
+}
+
+static void
+leave_string_method(corpus_case *here)
+{
+	leave_one_slot(here, METHOD, here->fixture.string);
+}
+
 static void
 set_pc_to_symbol(corpus_case *here)
 {
@@ -188,6 +235,15 @@ const wound context_wounds[] = {
     {"a method outside", "oop.outside", CORPUS_ALL, 0, NULL, set_method_outside, NULL},
     {"a context with nothing but a sender", "context.method context.sender", CORPUS_ALL, 0, NULL,
      leave_sender_only, NULL},
+    {"a context that was never entered", "", CORPUS_ALL, 0, NULL, leave_nothing, NULL},
+    {"the same with an integer for a sender", "context.sender", CORPUS_ALL, 0, NULL,
+     leave_integer_sender, NULL},
+    {"the same with a pc", "context.pc", CORPUS_ALL, 0, NULL, leave_pc, NULL},
+    {"the same with a negative stack pointer", "context.stackPointer", CORPUS_ALL, 0, NULL,
+     leave_negative_stack_pointer, NULL},
+    {"the same with a method", "context.stackPointer", CORPUS_ALL, 0, NULL, leave_method, NULL},
+    {"the same with a string for a method", "context.method", CORPUS_ALL, 0, NULL,
+     leave_string_method, NULL},
     {"a pc that is no integer", "context.pc", CORPUS_ALL, 0, NULL, set_pc_to_symbol, NULL},
     {"a pc behind the end", "context.pc", CORPUS_ALL, 0, NULL, set_pc_behind_the_end, NULL},
     {"a negative stack pointer", "context.stackPointer", CORPUS_ALL, 0, NULL,

@@ -96,6 +96,48 @@ set_class_outside(corpus_case *here)
 }
 
 static void
+set_optional_class_to_integer(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_CLASS_SEMAPHORE, corpus_integer(here, 1));
+}
+
+static void
+set_optional_class_to_string(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_CLASS_SEMAPHORE, here->fixture.string);
+}
+
+static void
+clear_optional_class(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_CLASS_SEMAPHORE, corpus_nil(here));
+}
+
+static void
+set_nil_to_integer(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_NIL, corpus_integer(here, 1));
+}
+
+static void
+set_nil_to_string(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_NIL, here->fixture.string);
+}
+
+static void
+clear_context_class(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_CLASS_CONTEXT, corpus_nil(here));
+}
+
+static void
+set_context_class_to_string(corpus_case *here)
+{
+	corpus_set_special(here, IMAGO_SPECIAL_CLASS_CONTEXT, here->fixture.string);
+}
+
+static void
 set_selector_to_integer(corpus_case *here)
 {
 	corpus_set_special(here, IMAGO_SPECIAL_SELECTOR_CANNOT_RETURN, corpus_integer(here, 1));
@@ -120,6 +162,16 @@ const wound special_wounds[] = {
     {"an array for false", "special.constants", CORPUS_ALL, 0, NULL, set_false_to_array, NULL},
     {"an integer for a class", "special.class", CORPUS_ALL, 0, NULL, set_class_to_integer, NULL},
     {"a class outside", "oop.outside", CORPUS_ALL, 0, NULL, set_class_outside, NULL},
+    {"an integer for a class that may be missing", "special.class", CORPUS_ALL, 0, NULL,
+     set_optional_class_to_integer, NULL},
+    {"a string for a class that may be missing", "special.class", CORPUS_ALL, 0, NULL,
+     set_optional_class_to_string, NULL},
+    {"a class that may be missing", "", CORPUS_ALL, 0, NULL, clear_optional_class, NULL},
+    {"an integer for nil", "special.constants", CORPUS_ALL, 0, NULL, set_nil_to_integer, NULL},
+    {"a string for nil", "special.constants", CORPUS_ALL, 0, NULL, set_nil_to_string, NULL},
+    {"no class of contexts", "special.nil", CORPUS_V3, 0, NULL, clear_context_class, NULL},
+    {"a string for the class of contexts", "special.class", CORPUS_V3, 0, NULL,
+     set_context_class_to_string, NULL},
     {"an integer for a selector", "special.selector", CORPUS_ALL, 0, NULL, set_selector_to_integer,
      NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
