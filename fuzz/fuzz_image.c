@@ -23,7 +23,8 @@ fuzz_expect_refusal(const imago_error *error, imago_status status, uint64_t size
 
 void
 fuzz_expect_sound_reader(fuzz_read_fn *read, const uint8_t *bytes, uint64_t size,
-                         fuzz_statuses documented, uint32_t fail_at, fuzz_reader_oracles oracles)
+                         fuzz_statuses documented, uint32_t fail_at, fuzz_reader_oracles oracles,
+                         fuzz_accepted_fn *accepted)
 {
 	imago_error error = {.status = IMAGO_OK};
 	imago_allocator allocator;
@@ -33,6 +34,8 @@ fuzz_expect_sound_reader(fuzz_read_fn *read, const uint8_t *bytes, uint64_t size
 	FUZZ_ORACLE(oracles.refusal, (status == IMAGO_OK) == (heap != NULL));
 	if (status != IMAGO_OK) {
 		fuzz_expect_refusal(&error, status, size, documented, oracles.refusal);
+	} else {
+		accepted(heap, bytes, size);
 	}
 	imago_heap_destroy(heap);
 	FUZZ_ORACLE(oracles.memory, status != IMAGO_ENOMEM);
@@ -51,22 +54,14 @@ fuzz_expect_sound_reader(fuzz_read_fn *read, const uint8_t *bytes, uint64_t size
 }
 
 void
-fuzz_expect_written_back(fuzz_read_fn *read, imago_format_id format, const uint8_t *bytes,
+fuzz_expect_written_back(const imago_heap *heap, imago_format_id format, const uint8_t *bytes,
                          uint64_t size, size_t oracle)
 {
-	imago_allocator allocator;
-	imago_error error;
-	imago_heap *heap;
-	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	if (read(&heap, bytes, size, &allocator, &error) != IMAGO_OK) {
-		return;
-	}
 	fuzz_output output;
 	FUZZ_ORACLE(oracle, fuzz_output_try(&output, heap, format) == IMAGO_OK);
 	FUZZ_ORACLE(oracle, output.writer.size == size);
 	FUZZ_ORACLE(oracle, memcmp(output.writer.bytes, bytes, (size_t)size) == 0);
 	fuzz_output_release(&output);
-	imago_heap_destroy(heap);
 }
 
 imago_status

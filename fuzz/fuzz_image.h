@@ -29,17 +29,22 @@ typedef struct fuzz_reader_oracles {
 	size_t refusal, memory, failing_allocation;
 } fuzz_reader_oracles;
 
+/* What a target asks of a heap that was accepted. The bytes are those that it was read from. */
+typedef void fuzz_accepted_fn(const imago_heap *heap, const uint8_t *bytes, uint64_t size);
+
 /* What every reader owes its caller, on any bytes.
  * refusal: it has a documented status, a noun and a place inside the input.
  * memory: 4 * size + 1 MiB are enough, and all of it is given back.
  * failing_allocation: the fail_at-th allocation (modulo the number made) is made to fail: that is
- * reported, and all is given back. */
+ * reported, and all is given back.
+ * What is accepted is shown to the target before it is given back: reading once more would be a
+ * third of a run. */
 void fuzz_expect_sound_reader(fuzz_read_fn *read, const uint8_t *bytes, uint64_t size,
                               fuzz_statuses documented, uint32_t fail_at,
-                              fuzz_reader_oracles oracles);
+                              fuzz_reader_oracles oracles, fuzz_accepted_fn *accepted);
 
-/* What that reader accepts is written, in the format, byte for byte as it was read. */
-void fuzz_expect_written_back(fuzz_read_fn *read, imago_format_id format, const uint8_t *bytes,
+/* The heap is written, in the format, byte for byte as it was read. */
+void fuzz_expect_written_back(const imago_heap *heap, imago_format_id format, const uint8_t *bytes,
                               uint64_t size, size_t oracle);
 
 /* The error of a refusal, as above. */

@@ -21,13 +21,18 @@ static const fuzz_statuses documented =
     1u << IMAGO_EMAGIC | 1u << IMAGO_EVERSION | 1u << IMAGO_ETRUNCATED | 1u << IMAGO_ERANGE |
     1u << IMAGO_EALIGN | 1u << IMAGO_ESTRUCTURE | 1u << IMAGO_ELIMIT | 1u << IMAGO_ENOMEM;
 
+static void
+expect_written_back(const imago_heap *heap, const uint8_t *bytes, uint64_t size)
+{
+	fuzz_expect_written_back(heap, IMAGO_FORMAT_SPUR, bytes, size, WRITTEN_BACK);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_input input = fuzz_input_of(data, size);
 	const fuzz_reader_oracles sound = {REFUSAL, MEMORY, FAILING_ALLOCATION};
 	fuzz_expect_sound_reader(imago_spur_read, data, size, documented, fuzz_choose(&input, 256),
-	                         sound);
-	fuzz_expect_written_back(imago_spur_read, IMAGO_FORMAT_SPUR, data, size, WRITTEN_BACK);
+	                         sound, expect_written_back);
 	return 0;
 }

@@ -21,13 +21,18 @@ static const fuzz_statuses documented = 1u << IMAGO_EMAGIC | 1u << IMAGO_EVERSIO
                                         1u << IMAGO_ETRUNCATED | 1u << IMAGO_ERANGE |
                                         1u << IMAGO_EALIGN | 1u << IMAGO_ENOMEM;
 
+static void
+expect_written_back(const imago_heap *heap, const uint8_t *bytes, uint64_t size)
+{
+	fuzz_expect_written_back(heap, IMAGO_FORMAT_V3, bytes, size, WRITTEN_BACK);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_input input = fuzz_input_of(data, size);
 	const fuzz_reader_oracles sound = {REFUSAL, MEMORY, FAILING_ALLOCATION};
-	fuzz_expect_sound_reader(imago_v3_read, data, size, documented, fuzz_choose(&input, 256),
-	                         sound);
-	fuzz_expect_written_back(imago_v3_read, IMAGO_FORMAT_V3, data, size, WRITTEN_BACK);
+	fuzz_expect_sound_reader(imago_v3_read, data, size, documented, fuzz_choose(&input, 256), sound,
+	                         expect_written_back);
 	return 0;
 }

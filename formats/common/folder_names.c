@@ -29,8 +29,8 @@ scan_number(const char *text, uint32_t *number)
 	return digit;
 }
 
-imago_name_kind
-imago_folder_place(const char *name, uint32_t *place)
+static imago_name_kind
+place_of_fixed(const char *name, uint32_t *place)
 {
 	for (uint32_t i = 0; i < IMAGO_PLACE_SEGMENTS; i++) {
 		if (strcmp(name, fixed_names[i]) == 0) {
@@ -38,8 +38,14 @@ imago_folder_place(const char *name, uint32_t *place)
 			return IMAGO_NAME_OWN;
 		}
 	}
+	return IMAGO_NAME_FOREIGN;
+}
+
+imago_name_kind
+imago_folder_place(const char *name, uint32_t *place)
+{
 	if (strncmp(name, "seg", 3) != 0) {
-		return IMAGO_NAME_FOREIGN;
+		return place_of_fixed(name, place);
 	}
 	uint32_t number;
 	const char *extension = scan_number(name + 3, &number);
@@ -61,7 +67,7 @@ void
 imago_folder_name(uint32_t place, char name[IMAGO_PART_SIZE])
 {
 	if (place < IMAGO_PLACE_SEGMENTS) {
-		snprintf(name, IMAGO_PART_SIZE, "%s", fixed_names[place]);
+		memcpy(name, fixed_names[place], strlen(fixed_names[place]) + 1);
 		return;
 	}
 	uint32_t number = (place - IMAGO_PLACE_SEGMENTS) / 2;
