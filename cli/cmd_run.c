@@ -10,7 +10,7 @@
 #include "imago/vm.h"
 #include "output.h"
 
-enum { OPTION_FUEL, OPTION_ROOT, OPTION_STATS, OPTION_SNAPSHOT, OPTION_GROWTH };
+enum { OPTION_FUEL, OPTION_ROOT, OPTION_STATS, OPTION_SNAPSHOT, OPTION_GROWTH, OPTION_COLLECT };
 
 static const option_spec run_options[] = {
     [OPTION_FUEL] = {"fuel", "N", "execute at most N bytecodes (default 1G; K, M, G)", OPTION_SIZE,
@@ -22,6 +22,9 @@ static const option_spec run_options[] = {
                          OPTION_TEXT, 0, 0},
     [OPTION_GROWTH] = {"growth", "BYTES", "let the objects grow by so much (default 64M)",
                        OPTION_SIZE, 1, 0},
+    [OPTION_COLLECT] = {"collect-always", "N",
+                        "collect at each allocation: eden; every N-th time old space too",
+                        OPTION_NUMBER, 1, UINT32_MAX / 4},
 };
 
 enum { DEFAULT_FUEL = 1 << 30, MAX_FILE_BYTES = 64 << 20 };
@@ -139,9 +142,13 @@ print_statistics(const imago_vm *vm)
 {
 	const imago_vm_statistics statistics = imago_vm_statistics_of(vm);
 	tell("bytecodes %" PRIu64 ", sends %" PRIu64 ", primitives %" PRIu64
-	     ", method cache misses %" PRIu64 "\nscavenges %" PRIu64 ", bytes promoted %" PRIu64 "\n",
+	     ", method cache misses %" PRIu64 "\nscavenges %" PRIu64 ", bytes promoted %" PRIu64
+	     "\nold-space collections %" PRIu64 ", global %" PRIu64 ", bytes freed %" PRIu64
+	     "\nweak references cleared %" PRIu64 ", ephemerons fired %" PRIu64 "\n",
 	     statistics.num_bytecodes, statistics.num_sends, statistics.num_primitives,
-	     statistics.num_cache_misses, statistics.num_scavenges, statistics.bytes_promoted);
+	     statistics.num_cache_misses, statistics.num_scavenges, statistics.bytes_promoted,
+	     statistics.num_old_collections, statistics.num_global_collections, statistics.bytes_freed,
+	     statistics.num_weak_cleared, statistics.num_fired);
 }
 
 static exit_status
@@ -170,6 +177,7 @@ execute(const imago_image *image, const command_line *line)
 	run_state state = {.root = values[OPTION_ROOT].text, .allocator = line->allocator};
 	const imago_vm_options options = {
 	    .growth = values[OPTION_GROWTH].number,
+	    .collect_every = (uint32_t)values[OPTION_COLLECT].number,
 	    .image_name = base_name(line->names[0]),
 	    .print = print_output,
 	    .open_file = lend_file,

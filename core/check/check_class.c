@@ -346,7 +346,10 @@ check_instance(check_context *context, const imago_object *object, const check_s
 	/* Machines make contexts and closures themselves, with room behind their named slots, whatever
 	 * their classes say: pharo-vm's BlockClosure is fixed. */
 	bool made_by_machine = shape->role >= ROLE_CONTEXT && format == IMAGO_FORMAT_MIXED;
-	if (format != shape->format && !both_plain && !old_code && !made_by_machine) {
+	/* An ephemeron that was fired is an ordinary object from then on. */
+	bool fired = check_is_spur(facts) && format == IMAGO_FORMAT_FIXED &&
+	             shape->format == IMAGO_FORMAT_EPHEMERON;
+	if (format != shape->format && !both_plain && !old_code && !made_by_machine && !fired) {
 		check_report_object(context, IMAGO_RULE_CLASS_INSTANCE_FORMAT, object, format,
 		                    shape->format);
 	} else if (made_by_machine ? object->num_slots < shape->num_named : !has_slots(object, shape)) {

@@ -117,19 +117,34 @@ primitive_special_objects(imago_vm *vm, uint32_t num_args)
 	return vm_answer(vm, num_args, vm->memory->special_objects);
 }
 
-bool
-primitive_collect(imago_vm *vm, uint32_t num_args)
+static bool
+collect(imago_vm *vm, uint32_t num_args, vm_collector collector)
 {
-	vm_store_frame(vm);
-	if (!imago_memory_scavenge(vm->memory)) {
-		vm_stop(vm, IMAGO_VM_MEMORY, "the memory is full");
-		return true;
-	}
-	vm_flush_cache(vm);
-	if (!vm_enter(vm, vm->context)) {
-		return true;
+	if (!vm_collect(vm, collector)) {
+		return vm->stopped || vm_fail(vm, NO_MEMORY);
 	}
 	return primitive_bytes_left(vm, num_args);
+}
+
+/* fullGC. Permanent space is left to whoever runs the machine, as elsewhere. */
+bool
+primitive_collect_old(imago_vm *vm, uint32_t num_args)
+{
+	return collect(vm, num_args, VM_COLLECT_OLD);
+}
+
+/* incrementalGC */
+bool
+primitive_scavenge(imago_vm *vm, uint32_t num_args)
+{
+	return collect(vm, num_args, VM_SCAVENGE);
+}
+
+bool
+primitive_next_mourner(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop mourner = num_args == 0 ? imago_memory_next_mourner(vm->memory) : 0;
+	return mourner != 0 ? vm_answer(vm, 0, mourner) : vm_fail(vm, FAILED);
 }
 
 /* ---- Time: microseconds of the virtual clock. */

@@ -168,10 +168,34 @@ take_ready(imago_vm *vm)
 	return vm_nil(vm);
 }
 
+/* There is something to finalize: whoever waits for that is made ready. */
+static bool
+tell_of_finalization(imago_vm *vm)
+{
+	bool told = vm->memory->num_finalizations > 0;
+	vm->memory->num_finalizations = 0;
+	imago_oop semaphore = vm_special(vm, IMAGO_SPECIAL_FINALIZATION_SEMAPHORE);
+	if (!told || !vm_has_slots(vm, semaphore, SEMAPHORE_SIGNALS + 1)) {
+		return true;
+	}
+	imago_oop waiting = remove_first(vm, semaphore);
+	imago_oop list = waiting != vm_nil(vm) ? ready_list(vm, priority_of(vm, waiting)) : waiting;
+	if (waiting != vm_nil(vm) && list == vm_nil(vm)) {
+		return vm_violation(vm, "a process has no priority that there is");
+	}
+	if (waiting != vm_nil(vm)) {
+		add_last(vm, list, waiting);
+	}
+	return true;
+}
+
 /* Every process waits: time leaps to the timer. */
 bool
 vm_wait_for_something(imago_vm *vm)
 {
+	if (!tell_of_finalization(vm)) {
+		return false;
+	}
 	for (;;) {
 		imago_oop process = take_ready(vm);
 		if (process != vm_nil(vm)) {
@@ -239,11 +263,17 @@ vm_signal(imago_vm *vm, imago_oop semaphore)
 	return true;
 }
 
-/* Between two bytecodes, now and then: has the timer's time come? */
+/* Between two bytecodes, now and then: is there something to finalize, has the timer's time come?
+ */
 bool
 vm_look_around(imago_vm *vm)
 {
 	vm->look_around = false;
+	if (vm->memory->num_finalizations > 0) {
+		vm->memory->num_finalizations = 0;
+		vm->look_around = true;
+		return vm_signal(vm, vm_special(vm, IMAGO_SPECIAL_FINALIZATION_SEMAPHORE));
+	}
 	if (vm->timer != 0 && vm_microseconds(vm) >= vm->timer) {
 		vm->timer = 0;
 		return vm_signal(vm, vm_special(vm, IMAGO_SPECIAL_TIMER_SEMAPHORE));

@@ -127,6 +127,25 @@ vm_reserve(imago_vm *vm, uint64_t num_bytes)
 	return vm_enter(vm, vm->context);
 }
 
+bool
+vm_collect(imago_vm *vm, vm_collector collector)
+{
+	vm_store_frame(vm);
+	bool done = collector == VM_SCAVENGE
+	                ? imago_memory_scavenge(vm->memory)
+	                : imago_memory_collect(vm->memory, collector == VM_COLLECT_ALL);
+	vm_flush_cache(vm);
+	return (vm->stopped || vm_enter(vm, vm->context)) && done;
+}
+
+bool
+imago_vm_collect(imago_vm *vm, bool global)
+{
+	return vm_collect(vm, global ? VM_COLLECT_ALL : VM_COLLECT_OLD);
+}
+
+/* All that the machine holds outside the memory: who keeps oops anywhere else adds them here, or
+ * forgets them when objects have moved (vm_flush_cache). */
 static void
 visit_roots(void *payload, imago_visit_root_fn *visit, void *visitor)
 {
@@ -134,6 +153,9 @@ visit_roots(void *payload, imago_visit_root_fn *visit, void *visitor)
 	visit(visitor, &vm->context);
 	visit(visitor, &vm->home);
 	visit(visitor, &vm->method);
+	if (vm->kind.v3) {
+		visit(visitor, &vm->context_tag);
+	}
 	for (int i = 0; i < MAX_ROOTS; i++) {
 		visit(visitor, &vm->roots[i]);
 	}
@@ -187,6 +209,7 @@ imago_vm_create(imago_vm **out, const imago_heap *heap, const imago_vm_options *
 	const imago_memory_options memory_options = {
 	    .growth = options->growth > 0 ? options->growth : DEFAULT_GROWTH,
 	    .eden_bytes = options->eden_bytes,
+	    .collect_every = options->collect_every,
 	};
 	imago_status status = imago_memory_create(&vm->memory, heap, &memory_options, allocator, error);
 	if (status == IMAGO_OK) {
@@ -247,7 +270,14 @@ imago_vm_statistics
 imago_vm_statistics_of(const imago_vm *vm)
 {
 	imago_vm_statistics statistics = vm->statistics;
+	const imago_collections *collections = &vm->memory->collections;
 	statistics.num_scavenges = vm->memory->num_scavenges;
+	statistics.num_old_collections = collections->num_old;
+	statistics.num_global_collections = collections->num_global;
+	statistics.bytes_freed = collections->bytes_freed;
+	statistics.num_weak_cleared = collections->num_weak_cleared;
+	statistics.num_fired = collections->num_fired;
+	statistics.num_outside += collections->num_weak_cleared + collections->num_fired;
 	statistics.bytes_promoted = vm->memory->bytes_promoted;
 	return statistics;
 }

@@ -121,6 +121,10 @@ uint64_t vm_microseconds(const imago_vm *vm);
 /* Room for objects; may move all of them. The frame is stored before and entered again after. */
 bool vm_reserve(imago_vm *vm, uint64_t num_bytes);
 void vm_flush_cache(imago_vm *vm);
+/* A collection that somebody asks for; may move all objects. False: it could not be done, or the
+ * machine has stopped. */
+typedef enum vm_collector { VM_SCAVENGE, VM_COLLECT_OLD, VM_COLLECT_ALL } vm_collector;
+bool vm_collect(imago_vm *vm, vm_collector collector);
 
 /* contexts.c */
 void vm_store_frame(imago_vm *vm);

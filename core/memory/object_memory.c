@@ -11,11 +11,10 @@ enum {
 	ARENA_BASE = 1 << 16,
 	DEFAULT_EDEN = 1 << 20,
 	MAX_FORWARDERS = 1024,
-	CLASS_BITS = IMAGO_CLASS_INDEX_LIMIT - 1,
 };
 
-static imago_byte_order
-host_order(void)
+imago_byte_order
+object_memory_host_order(void)
 {
 	const uint16_t one = 1;
 	uint8_t first;
@@ -23,17 +22,28 @@ host_order(void)
 	return first == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
 }
 
+/* Where permanent space lies here: images have it at a fixed address, with old space below. */
+static imago_oop
+to_arena(const imago_object_memory *memory, imago_oop oop)
+{
+	imago_addr start = object_memory_perm_start(memory->kind);
+	bool leads_there = memory->perm_top > memory->base && oop >= start &&
+	                   imago_memory_is_pointer(memory->kind, oop);
+	return leads_there ? oop - start + memory->base : oop;
+}
+
 /* The oop that a slot means: forwarders are followed, once and for all. */
 static imago_oop
 follow(const imago_object_memory *memory, imago_oop oop)
 {
 	const imago_memory_kind kind = memory->kind;
+	oop = to_arena(memory, oop);
 	for (int i = 0; i < MAX_FORWARDERS && !kind.v3 && imago_memory_is_pointer(kind, oop); i++) {
 		uint64_t header = imago_memory_header(memory, oop, kind);
-		if ((header & CLASS_BITS) != IMAGO_CLASS_FORWARDER) {
+		if ((header & OBJECT_MEMORY_CLASS_BITS) != IMAGO_CLASS_FORWARDER) {
 			break;
 		}
-		oop = imago_memory_slot(memory, oop, 0, kind);
+		oop = to_arena(memory, imago_memory_slot(memory, oop, 0, kind));
 	}
 	return oop;
 }
@@ -53,7 +63,7 @@ static void
 find_known_objects(imago_object_memory *memory, const imago_heap *heap)
 {
 	imago_known_objects known;
-	memory->special_objects = heap->header.special_objects_oop;
+	memory->special_objects = to_arena(memory, heap->header.special_objects_oop);
 	imago_known_objects_find(heap, &known);
 	if (memory->kind.v3) {
 		memory->nil = imago_memory_special(memory, IMAGO_SPECIAL_NIL);
@@ -73,41 +83,73 @@ find_known_objects(imago_object_memory *memory, const imago_heap *heap)
 	}
 }
 
-static imago_status
-fill(imago_object_memory *memory, const imago_heap *heap, const imago_memory_options *options,
-     imago_error *error)
+/* Bytes of permanent space; it is the last segment. */
+static uint64_t
+perm_bytes(const imago_heap *heap)
 {
-	const imago_segment *segment = &heap->segments[0];
+	const imago_segment *last = &heap->segments[heap->num_segments - 1];
+	return last->space == IMAGO_SPACE_PERM ? last->size : 0;
+}
+
+static imago_addr
+old_base_for(uint64_t perm_size)
+{
+	const uint64_t mask = OBJECT_MEMORY_SPACE_ALIGNMENT - 1;
+	return perm_size == 0
+	           ? ARENA_BASE
+	           : ((ARENA_BASE + perm_size + mask) & ~mask) + OBJECT_MEMORY_SPACE_ALIGNMENT;
+}
+
+/* Behind what old space may grow to, there is always room for all that eden may hold. */
+static imago_status
+make_arena(imago_object_memory *memory, const imago_heap *heap, const imago_memory_options *options,
+           imago_error *error)
+{
+	uint64_t old = heap->segments[0].size;
 	uint64_t eden = options->eden_bytes > 0 ? options->eden_bytes : DEFAULT_EDEN;
 	uint64_t limit = memory->kind.wide ? UINT64_C(1) << 46 : UINT64_C(1) << 31;
+	uint64_t below = memory->old_base - memory->base;
 	eden = (eden + 7) & ~UINT64_C(7);
-	if (options->growth > limit || eden > limit || segment->size > limit ||
-	    segment->size + options->growth + eden > limit - ARENA_BASE) {
-		return imago_fail(error, IMAGO_ELIMIT, "object memory", IMAGO_NO_OFFSET, segment->size,
-		                  limit);
+	if (options->growth > limit || eden > limit || old > limit ||
+	    below + old + options->growth + 2 * eden > limit - ARENA_BASE) {
+		return imago_fail(error, IMAGO_ELIMIT, "object memory", IMAGO_NO_OFFSET, old, limit);
 	}
-	memory->size = ((segment->size + options->growth + 7) & ~UINT64_C(7)) + eden;
+	memory->size = ((below + old + options->growth + 7) & ~UINT64_C(7)) + 2 * eden;
 	memory->bytes = imago_allocate(memory->allocator, memory->size, "object memory", error);
 	if (memory->bytes == NULL) {
 		return IMAGO_ENOMEM;
 	}
-	memcpy(memory->bytes, segment->bytes, (size_t)segment->size);
-	memory->base = segment->start;
-	memory->old_top = segment->start + segment->size;
-	memory->eden_limit = segment->start + memory->size;
-	memory->eden_start = memory->eden_limit - eden;
+	memory->old_top = memory->old_base + old;
+	memory->eden_end = memory->base + memory->size;
+	memory->eden_start = memory->eden_end - eden;
 	memory->eden_top = memory->eden_start;
+	memory->collect_every = options->collect_every;
+	memory->mark_capacity = options->mark_capacity;
+	memory->eden_limit = memory->collect_every > 0 ? memory->eden_start : memory->eden_end;
+	object_memory_set_limit(memory);
 	return IMAGO_OK;
+}
+
+static void
+copy_spaces(imago_object_memory *memory, const imago_heap *heap)
+{
+	const imago_segment *old = &heap->segments[0];
+	memcpy(imago_memory_at(memory, memory->old_base), old->bytes, (size_t)old->size);
+	if (memory->perm_top > memory->base) {
+		const imago_segment *perm = &heap->segments[heap->num_segments - 1];
+		memcpy(memory->bytes, perm->bytes, (size_t)perm->size);
+	}
 }
 
 static imago_status
 create_from(imago_object_memory *memory, const imago_heap *heap,
             const imago_memory_options *options, imago_error *error)
 {
-	imago_status status = fill(memory, heap, options, error);
+	imago_status status = make_arena(memory, heap, options, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}
+	copy_spaces(memory, heap);
 	memory->header = heap->header;
 	memory->next_hash = (uint32_t)heap->header.last_hash;
 	memory->floats_low_first = imago_heap_floats_low_word_first(heap);
@@ -116,7 +158,10 @@ create_from(imago_object_memory *memory, const imago_heap *heap,
 	     oop = imago_memory_next(memory, oop)) {
 		follow_slots(memory, oop);
 	}
-	return IMAGO_OK;
+	/* What a context's stale slots hold need not be an object. */
+	object_memory_clear_dead_slots(memory);
+	status = object_memory_mourn_load(memory, error);
+	return status == IMAGO_OK ? object_memory_perm_create(memory, error) : status;
 }
 
 imago_status
@@ -125,12 +170,6 @@ imago_memory_create(imago_object_memory **out, const imago_heap *heap,
                     imago_error *error)
 {
 	*out = NULL;
-	for (size_t i = 0; i < heap->num_segments; i++) {
-		if (heap->segments[i].space != IMAGO_SPACE_OLD) {
-			return imago_fail(error, IMAGO_EUNSUPPORTED, "permanent space",
-			                  heap->segments[i].offset, i, 0);
-		}
-	}
 	imago_object_memory *memory = imago_allocate(allocator, sizeof *memory, "object memory", error);
 	if (memory == NULL) {
 		return IMAGO_ENOMEM;
@@ -139,11 +178,14 @@ imago_memory_create(imago_object_memory **out, const imago_heap *heap,
 	memory->kind =
 	    (imago_memory_kind){.v3 = heap->model == IMAGO_V3, .wide = heap->layout.word_bytes == 8};
 	memory->tagging = heap->tagging;
+	memory->base = ARENA_BASE;
+	memory->perm_top = ARENA_BASE + perm_bytes(heap);
+	memory->old_base = old_base_for(perm_bytes(heap));
 	const imago_rebuild_options options_here = {
-	    .layout = {heap->layout.word_bytes, host_order()},
+	    .layout = {heap->layout.word_bytes, object_memory_host_order()},
 	    .set_base = true,
-	    .base = ARENA_BASE,
-	    .num_segments = heap->num_segments > 1 ? 1 : 0,
+	    .base = memory->old_base,
+	    .num_segments = heap->num_segments > (perm_bytes(heap) > 0 ? 2 : 1) ? 1 : 0,
 	};
 	imago_heap *here = NULL;
 	imago_status status = imago_rebuild(&here, heap, &options_here, allocator, NULL, error);
@@ -166,6 +208,8 @@ imago_memory_destroy(imago_object_memory *memory)
 		return;
 	}
 	imago_allocator *allocator = memory->allocator;
+	object_memory_perm_destroy(memory);
+	imago_release(allocator, memory->mourners, memory->mourner_capacity * sizeof *memory->mourners);
 	imago_release(allocator, memory->remembered,
 	              memory->remembered_capacity * sizeof *memory->remembered);
 	imago_release(allocator, memory->bytes, memory->bytes != NULL ? memory->size : 0);
@@ -193,9 +237,8 @@ imago_memory_special(const imago_object_memory *memory, uint64_t index)
 	return imago_memory_slot(memory, memory->special_objects, index, kind);
 }
 
-/* Entry of the class table (Spur); 0 for none. */
-static imago_oop
-class_at(const imago_object_memory *memory, uint32_t index)
+imago_oop
+object_memory_class_at(const imago_object_memory *memory, uint32_t index)
 {
 	const imago_memory_kind kind = memory->kind;
 	if (index / IMAGO_CLASS_PAGE_SIZE >= memory->num_class_pages) {
@@ -237,9 +280,10 @@ imago_memory_class_of(const imago_object_memory *memory, imago_oop oop)
 		return class_of_v3(memory, oop);
 	}
 	if (imago_memory_is_pointer(kind, oop)) {
-		return class_at(memory, (uint32_t)imago_memory_header(memory, oop, kind) & CLASS_BITS);
+		return object_memory_class_at(memory, (uint32_t)imago_memory_header(memory, oop, kind) &
+		                                          OBJECT_MEMORY_CLASS_BITS);
 	}
-	return class_at(memory, (uint32_t)oop & (kind.wide ? 7 : 3));
+	return object_memory_class_at(memory, (uint32_t)oop & (kind.wide ? 7 : 3));
 }
 
 uint64_t
@@ -253,28 +297,9 @@ imago_memory_class_tag(const imago_object_memory *memory, imago_oop oop)
 		return class_of_v3(memory, oop);
 	}
 	if (imago_memory_is_pointer(kind, oop)) {
-		return imago_memory_header(memory, oop, kind) & CLASS_BITS;
+		return imago_memory_header(memory, oop, kind) & OBJECT_MEMORY_CLASS_BITS;
 	}
 	return oop & (kind.wide ? 7 : 3);
-}
-
-static uint32_t
-draw_hash(imago_object_memory *memory)
-{
-	uint32_t limit = memory->kind.v3 ? 0xFFF : 0x3FFFFF;
-	uint32_t hash;
-	do {
-		memory->next_hash = memory->next_hash * 16807 % 2147483647;
-		memory->next_hash += memory->next_hash == 0;
-		hash = memory->next_hash >> 4 & limit;
-	} while (hash == 0);
-	return hash;
-}
-
-uint32_t
-object_memory_draw_hash(imago_object_memory *memory)
-{
-	return draw_hash(memory);
 }
 
 static void
@@ -303,7 +328,7 @@ imago_memory_hash(imago_object_memory *memory, imago_oop oop)
 {
 	uint32_t hash = hash_of(memory, oop);
 	if (hash == 0 && !memory->kind.v3) {
-		hash = draw_hash(memory);
+		hash = imago_memory_draw_hash(memory);
 		set_hash(memory, oop, hash);
 	}
 	return hash;
@@ -322,7 +347,7 @@ free_class_index(imago_object_memory *memory)
 	const imago_memory_kind kind = memory->kind;
 	for (uint32_t page = 1; page < memory->num_class_pages; page++) {
 		for (uint32_t i = 0; i < IMAGO_CLASS_PAGE_SIZE; i++) {
-			if (class_at(memory, page * IMAGO_CLASS_PAGE_SIZE + i) == 0) {
+			if (object_memory_class_at(memory, page * IMAGO_CLASS_PAGE_SIZE + i) == 0) {
 				return page * IMAGO_CLASS_PAGE_SIZE + i;
 			}
 		}
@@ -347,7 +372,7 @@ uint32_t
 imago_memory_class_index(imago_object_memory *memory, imago_oop cls)
 {
 	uint32_t index = hash_of(memory, cls);
-	if (index != 0 && class_at(memory, index) == cls) {
+	if (index != 0 && object_memory_class_at(memory, index) == cls) {
 		return index;
 	}
 	index = free_class_index(memory);

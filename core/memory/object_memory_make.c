@@ -5,43 +5,14 @@
 #include "imago/known_objects.h"
 
 enum {
-	SPUR_OVERFLOW = 255,
 	V3_LONGEST_SHORT = 0xFC, /* bytes that the base header can count */
 	V3_LITERALS = 0xFF,
 	SPUR_LITERALS = 0x7FFF,
 	CONTEXT_STACKP = 2,
 	CONTEXT_FIXED = 6,
 	CLASS_SLOTS = 3,
+	EDENS_OF_GROWTH = 8, /* at least, between two collections of old space */
 };
-
-uint32_t
-object_memory_lead(const imago_object_memory *memory, imago_oop oop)
-{
-	uint64_t header = imago_memory_header(memory, oop, memory->kind);
-	if (memory->kind.v3) {
-		return (header & 3) == 3 ? 0 : (header & 3) == 1 ? 4 : 8;
-	}
-	return header >> 56 == SPUR_OVERFLOW ? 8 : 0;
-}
-
-/* Bytes from the base header on. */
-static uint64_t
-size_from_header(const imago_object_memory *memory, imago_oop oop)
-{
-	const imago_memory_kind kind = memory->kind;
-	uint64_t num_slots = imago_memory_num_slots(memory, oop, kind);
-	if (kind.v3) {
-		return 4 + num_slots * 4;
-	}
-	uint64_t body = (num_slots * imago_word_bytes(kind) + 7) & ~UINT64_C(7);
-	return 8 + (body > 0 ? body : 8);
-}
-
-uint64_t
-object_memory_chunk_bytes(const imago_object_memory *memory, imago_oop oop)
-{
-	return object_memory_lead(memory, oop) + size_from_header(memory, oop);
-}
 
 uint64_t
 object_memory_num_oops(const imago_object_memory *memory, imago_oop oop)
@@ -96,7 +67,7 @@ bytes_wanted(const imago_object_memory *memory, uint64_t class_tag, uint64_t num
 	*compact = 0;
 	if (!kind.v3) {
 		uint64_t body = (num_slots * imago_word_bytes(kind) + 7) & ~UINT64_C(7);
-		*lead = num_slots >= SPUR_OVERFLOW ? 8 : 0;
+		*lead = num_slots >= OBJECT_MEMORY_SPUR_OVERFLOW ? 8 : 0;
 		return *lead + 8 + (body > 0 ? body : 8);
 	}
 	int64_t format = imago_memory_integer(kind, imago_memory_slot(memory, class_tag, 2, kind));
@@ -116,16 +87,17 @@ put_header(imago_object_memory *memory, imago_addr chunk, uint64_t class_tag, ui
 	imago_oop oop = chunk + lead;
 	uint8_t *at = imago_memory_at(memory, oop);
 	if (!memory->kind.v3) {
-		uint64_t count = num_slots < SPUR_OVERFLOW ? num_slots : SPUR_OVERFLOW;
+		uint64_t count =
+		    num_slots < OBJECT_MEMORY_SPUR_OVERFLOW ? num_slots : OBJECT_MEMORY_SPUR_OVERFLOW;
 		if (lead > 0) {
-			imago_word_put(at - 8, (uint64_t)SPUR_OVERFLOW << 56 | num_slots, wide);
+			imago_word_put(at - 8, (uint64_t)OBJECT_MEMORY_SPUR_OVERFLOW << 56 | num_slots, wide);
 		}
 		imago_word_put(at, count << 56 | (uint64_t)format << 24 | class_tag, wide);
 		return oop;
 	}
 	uint32_t type = lead == 8 ? 0 : lead == 4 ? 1 : 3;
 	uint32_t size = (uint32_t)(4 + num_slots * 4);
-	uint32_t hash = object_memory_draw_hash(memory);
+	uint32_t hash = imago_memory_draw_hash(memory);
 	if (lead == 8) {
 		imago_word_put(at - 8, size, narrow);
 	}
@@ -145,10 +117,7 @@ object_memory_make_old(imago_object_memory *memory, uint64_t class_tag, uint32_t
 	uint32_t compact;
 	uint32_t lead;
 	uint64_t bytes = bytes_wanted(memory, class_tag, num_slots, &compact, &lead);
-	/* What is young may have to move here: that room is not given away. */
-	uint64_t young = memory->eden_top - memory->eden_start;
-	uint64_t room = memory->eden_start - memory->old_top;
-	if (room < young || room - young < bytes) {
+	if (object_memory_room(memory) < bytes) {
 		return 0;
 	}
 	imago_addr chunk = memory->old_top;
@@ -207,7 +176,7 @@ imago_memory_make(imago_object_memory *memory, imago_oop cls, uint32_t format, u
 			imago_memory_set_slot_raw(memory, oop, i, memory->nil, kind);
 		}
 	} else {
-		uint64_t body = size_from_header(memory, oop) - imago_header_bytes(kind);
+		uint64_t body = object_memory_size(memory, oop) - imago_header_bytes(kind);
 		memset(imago_memory_body(memory, oop, kind), 0, (size_t)body);
 	}
 	/* A large object lies in old space, with a class that may be young (V3). */
@@ -217,51 +186,104 @@ imago_memory_make(imago_object_memory *memory, imago_oop cls, uint32_t format, u
 	return oop;
 }
 
+uint64_t
+object_memory_room(const imago_object_memory *memory)
+{
+	uint64_t room = memory->eden_start - memory->old_top;
+	uint64_t kept = memory->eden_end - memory->eden_start;
+	return room > kept ? room - kept : 0;
+}
+
+void
+object_memory_set_limit(imago_object_memory *memory)
+{
+	uint64_t half = (memory->old_top - memory->old_base) / 2;
+	uint64_t least = EDENS_OF_GROWTH * (memory->eden_end - memory->eden_start);
+	uint64_t growth = half > least ? half : least;
+	uint64_t room = object_memory_room(memory);
+	memory->old_limit = memory->old_top + (growth < room ? growth : room);
+}
+
+/* Room for so many bytes in old space, and that many scavenged ones: collects when old space has
+ * grown enough since the last time, permanent space only when nothing else helps. */
+static bool
+make_room(imago_object_memory *memory, uint64_t num_bytes)
+{
+	uint64_t wanted = num_bytes + (memory->eden_top - memory->eden_start);
+	if (wanted == 0 ||
+	    (memory->old_limit > memory->old_top && wanted <= memory->old_limit - memory->old_top)) {
+		return true;
+	}
+	(void)imago_memory_collect(memory, false);
+	wanted = num_bytes + (memory->eden_top - memory->eden_start);
+	if (wanted > object_memory_room(memory) && memory->perm != NULL) {
+		(void)imago_memory_collect(memory, true);
+		wanted = num_bytes + (memory->eden_top - memory->eden_start);
+	}
+	return wanted <= object_memory_room(memory);
+}
+
+/* Where each reservation is to collect, eden never has more room than was asked for. */
+static bool
+reserve_always(imago_object_memory *memory, uint64_t num_bytes)
+{
+	uint64_t nth = ++memory->num_reserves;
+	bool all = nth % (UINT64_C(4) * memory->collect_every) == 0;
+	bool old = nth % memory->collect_every == 0;
+	if (old ? !imago_memory_collect(memory, all) : !imago_memory_scavenge(memory)) {
+		return false;
+	}
+	if (num_bytes > memory->eden_end - memory->eden_start) {
+		memory->eden_limit = memory->eden_start;
+		return make_room(memory, num_bytes);
+	}
+	memory->eden_limit = memory->eden_start + num_bytes;
+	return true;
+}
+
 bool
 imago_memory_reserve(imago_object_memory *memory, uint64_t num_bytes)
 {
 	if (num_bytes <= memory->eden_limit - memory->eden_top) {
 		return true;
 	}
-	uint64_t young = memory->eden_top - memory->eden_start;
-	uint64_t room = memory->eden_start - memory->old_top;
-	if (num_bytes > (memory->eden_limit - memory->eden_start) / 2) {
-		return room >= young && room - young >= num_bytes;
+	if (memory->collect_every > 0) {
+		return reserve_always(memory, num_bytes);
+	}
+	if (num_bytes > (memory->eden_end - memory->eden_start) / 2) {
+		return make_room(memory, num_bytes);
 	}
 	return imago_memory_scavenge(memory);
 }
 
-/* The object whose chunk begins at an address, or the first one behind that is an object; 0 at the
- * end of eden. */
-static imago_oop
-object_from(const imago_object_memory *memory, imago_addr chunk)
+bool
+imago_memory_scavenge(imago_object_memory *memory)
+{
+	return make_room(memory, 0) && object_memory_empty_eden(memory);
+}
+
+imago_oop
+object_memory_from(const imago_object_memory *memory, imago_addr chunk)
 {
 	const imago_memory_kind kind = memory->kind;
 	for (;;) {
+		if (chunk == memory->perm_top) {
+			chunk = memory->old_base;
+		}
 		if (chunk == memory->old_top) {
 			chunk = memory->eden_start;
 		}
 		if (chunk >= memory->eden_top && chunk >= memory->eden_start) {
 			return 0;
 		}
-		imago_oop oop;
-		bool counts;
-		if (kind.v3) {
-			uint64_t first = imago_memory_header(memory, chunk, kind);
-			uint32_t type = first & 3;
-			if (type == 2) {
-				chunk += first & ~UINT64_C(3);
-				continue;
-			}
-			oop = chunk + (type == 0 ? 8 : type == 1 ? 4 : 0);
-			counts = true;
-		} else {
-			uint64_t first = imago_memory_header(memory, chunk, kind);
-			oop = first >> 56 == SPUR_OVERFLOW ? chunk + 8 : chunk;
-			uint64_t index = imago_memory_header(memory, oop, kind) & (IMAGO_CLASS_INDEX_LIMIT - 1);
-			counts = index >= IMAGO_CLASS_FIRST_REAL || index == IMAGO_CLASS_HIDDEN_ARRAY;
+		uint64_t first = imago_memory_header(memory, chunk, kind);
+		if (kind.v3 && (first & 3) == 2) {
+			chunk += first & ~UINT64_C(3);
+			continue;
 		}
-		if (counts) {
+		imago_oop oop = object_memory_oop_of_chunk(memory, chunk);
+		uint64_t index = imago_memory_header(memory, oop, kind) & OBJECT_MEMORY_CLASS_BITS;
+		if (kind.v3 || index >= IMAGO_CLASS_FIRST_REAL || index == IMAGO_CLASS_HIDDEN_ARRAY) {
 			return oop;
 		}
 		chunk += object_memory_chunk_bytes(memory, oop);
@@ -271,12 +293,11 @@ object_from(const imago_object_memory *memory, imago_addr chunk)
 imago_oop
 imago_memory_first(const imago_object_memory *memory)
 {
-	return object_from(memory, memory->base);
+	return object_memory_from(memory, memory->base);
 }
 
 imago_oop
 imago_memory_next(const imago_object_memory *memory, imago_oop oop)
 {
-	return object_from(memory, oop - object_memory_lead(memory, oop) +
-	                               object_memory_chunk_bytes(memory, oop));
+	return object_memory_from(memory, oop + object_memory_size(memory, oop));
 }

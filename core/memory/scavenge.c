@@ -1,4 +1,4 @@
-/* scavenge.c: young objects move to old space; become; the memory as an image.
+/* scavenge.c: young objects move to old space; become.
  *
  * A scavenge copies what the roots and the remembered objects reach (Cheney's way: the copies
  * themselves are the list of what is still to be looked at) and leaves the rest behind. Everything
@@ -22,13 +22,22 @@ remembered_bit(const imago_object_memory *memory)
 	return UINT64_C(1) << (memory->kind.v3 ? V3_REMEMBERED : SPUR_REMEMBERED);
 }
 
+bool
+object_memory_is_remembered(const imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind word = {.wide = !memory->kind.v3};
+	return (imago_word_get(imago_memory_at(memory, oop), word) & remembered_bit(memory)) != 0;
+}
+
 void
 imago_memory_remember(imago_object_memory *memory, imago_oop oop)
 {
 	const imago_memory_kind word = {.wide = !memory->kind.v3};
 	uint8_t *at = imago_memory_at(memory, oop);
 	uint64_t header = imago_word_get(at, word);
-	if ((header & remembered_bit(memory)) != 0) {
+	bool is_perm = imago_memory_is_perm(memory, oop);
+	if (is_perm ? object_memory_perm_remember(memory, oop)
+	            : (header & remembered_bit(memory)) != 0) {
 		return;
 	}
 	if (memory->num_remembered == memory->remembered_capacity) {
@@ -43,7 +52,9 @@ imago_memory_remember(imago_object_memory *memory, imago_oop oop)
 		memory->remembered = grown;
 		memory->remembered_capacity = capacity;
 	}
-	imago_word_put(at, header | remembered_bit(memory), word);
+	if (!is_perm) {
+		imago_word_put(at, header | remembered_bit(memory), word);
+	}
 	memory->remembered[memory->num_remembered++] = oop;
 }
 
@@ -109,7 +120,8 @@ promote_class(imago_object_memory *memory, imago_oop oop)
 	imago_word_put(at, cls | (word & 3), narrow);
 }
 
-/* Slots above a context's stack pointer hold what was once there: nil from now on. */
+/* Slots above a context's stack pointer hold what was once there: nil from now on. What does not
+ * change is not written: permanent space keeps its pages clean. */
 static void
 promote_slots(imago_object_memory *memory, imago_oop oop)
 {
@@ -119,11 +131,16 @@ promote_slots(imago_object_memory *memory, imago_oop oop)
 	promote_class(memory, oop);
 	for (uint64_t i = 0; i < num_live; i++) {
 		imago_oop value = imago_memory_slot(memory, oop, i, kind);
+		imago_oop before = value;
 		promote(memory, &value);
-		imago_memory_set_slot_raw(memory, oop, i, value, kind);
+		if (value != before) {
+			imago_memory_set_slot_raw(memory, oop, i, value, kind);
+		}
 	}
 	for (uint64_t i = num_live; i < num_oops; i++) {
-		imago_memory_set_slot_raw(memory, oop, i, memory->nil, kind);
+		if (imago_memory_slot(memory, oop, i, kind) != memory->nil) {
+			imago_memory_set_slot_raw(memory, oop, i, memory->nil, kind);
+		}
 	}
 }
 
@@ -131,18 +148,37 @@ static void
 forget(imago_object_memory *memory, imago_oop oop)
 {
 	const imago_memory_kind word = {.wide = !memory->kind.v3};
+	if (imago_memory_is_perm(memory, oop)) {
+		imago_bitmap_clear(&memory->perm->given_young, object_memory_perm_bit(memory, oop));
+		return;
+	}
 	uint8_t *at = imago_memory_at(memory, oop);
 	imago_word_put(at, imago_word_get(at, word) & ~remembered_bit(memory), word);
+}
+
+/* The list is not complete: old space is gone through, and the bits of permanent space. */
+static void
+promote_from_all(imago_object_memory *memory, imago_addr old_end)
+{
+	for (imago_oop oop = object_memory_from(memory, memory->old_base); oop != 0 && oop < old_end;
+	     oop = imago_memory_next(memory, oop)) {
+		promote_slots(memory, oop);
+	}
+	if (memory->perm != NULL) {
+		const imago_bitmap *young = &memory->perm->given_young;
+		for (uint64_t bit = 0; (bit = imago_bitmap_next(young, bit)) < young->num_bits; bit++) {
+			imago_oop oop = object_memory_perm_at(memory, bit);
+			forget(memory, oop);
+			promote_slots(memory, oop);
+		}
+	}
 }
 
 static void
 promote_from_old(imago_object_memory *memory, imago_addr old_end)
 {
 	if (memory->remembered_overflow) {
-		for (imago_oop oop = imago_memory_first(memory); oop != 0 && oop < old_end;
-		     oop = imago_memory_next(memory, oop)) {
-			promote_slots(memory, oop);
-		}
+		promote_from_all(memory, old_end);
 	}
 	for (uint64_t i = 0; i < memory->num_remembered; i++) {
 		forget(memory, memory->remembered[i]);
@@ -153,7 +189,7 @@ promote_from_old(imago_object_memory *memory, imago_addr old_end)
 }
 
 bool
-imago_memory_scavenge(imago_object_memory *memory)
+object_memory_empty_eden(imago_object_memory *memory)
 {
 	if (memory->eden_start - memory->old_top < memory->eden_top - memory->eden_start) {
 		return false;
@@ -163,13 +199,11 @@ imago_memory_scavenge(imago_object_memory *memory)
 	if (memory->visit_roots != NULL) {
 		memory->visit_roots(memory->roots_payload, promote, memory);
 	}
+	for (uint64_t i = 0; i < memory->num_mourners; i++) {
+		promote(memory, &memory->mourners[i]);
+	}
 	while (scan < memory->old_top) {
-		uint64_t first = imago_memory_header(memory, scan, memory->kind);
-		uint32_t lead = memory->kind.v3 ? ((first & 3) == 0   ? 8
-		                                   : (first & 3) == 1 ? 4
-		                                                      : 0)
-		                                : (first >> 56 == 255 ? 8 : 0);
-		imago_oop oop = scan + lead;
+		imago_oop oop = object_memory_oop_of_chunk(memory, scan);
 		uint64_t bytes = object_memory_chunk_bytes(memory, oop);
 		promote_slots(memory, oop);
 		scan += bytes;
@@ -271,87 +305,9 @@ imago_memory_become(imago_object_memory *memory, const imago_oop *from, const im
 	if (memory->visit_roots != NULL) {
 		memory->visit_roots(memory->roots_payload, replace, &all);
 	}
+	for (uint64_t i = 0; i < memory->num_mourners; i++) {
+		replace(&all, &memory->mourners[i]);
+	}
 	imago_release(memory->allocator, pairs, num_pairs * sizeof *pairs);
 	return true;
-}
-
-/* ---- The memory as an image. */
-
-static imago_status
-add_old_space(const imago_object_memory *memory, imago_heap *heap, imago_error *error)
-{
-	uint64_t size = memory->old_top - memory->base;
-	uint64_t bridge_size = memory->kind.v3 ? 0 : IMAGO_BRIDGE_SIZE;
-	uint8_t *bytes = imago_allocate(heap->allocator, size + bridge_size, "image", error);
-	if (bytes == NULL) {
-		return IMAGO_ENOMEM;
-	}
-	memcpy(bytes, memory->bytes, (size_t)size);
-	imago_status status = imago_heap_own(heap, bytes, size + bridge_size, error);
-	if (status != IMAGO_OK) {
-		imago_release(heap->allocator, bytes, size + bridge_size);
-		return status;
-	}
-	const imago_segment segment = {
-	    .start = memory->base,
-	    .size = size,
-	    .bridge_size = bridge_size,
-	    .bytes = bytes,
-	    .writable = bytes,
-	};
-	return imago_heap_add_segment(heap, &segment, error);
-}
-
-static void
-clear_dead_slots(imago_object_memory *memory)
-{
-	for (imago_oop oop = imago_memory_first(memory); oop != 0;
-	     oop = imago_memory_next(memory, oop)) {
-		uint64_t num_oops = object_memory_num_oops(memory, oop);
-		for (uint64_t i = object_memory_num_live_oops(memory, oop); i < num_oops; i++) {
-			imago_memory_set_slot_raw(memory, oop, i, memory->nil, memory->kind);
-		}
-	}
-}
-
-imago_status
-imago_memory_snapshot(imago_object_memory *memory, imago_heap **out, imago_allocator *allocator,
-                      imago_error *error)
-{
-	if (!imago_memory_scavenge(memory)) {
-		return imago_fail(error, IMAGO_ELIMIT, "old space", IMAGO_NO_OFFSET,
-		                  memory->eden_top - memory->eden_start,
-		                  memory->eden_start - memory->old_top);
-	}
-	clear_dead_slots(memory);
-	const uint16_t one = 1;
-	uint8_t first;
-	memcpy(&first, &one, 1);
-	const imago_layout layout = {
-	    (uint8_t)imago_word_bytes(memory->kind),
-	    first == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN,
-	};
-	imago_heap *heap;
-	imago_status status =
-	    imago_heap_create(&heap, memory->kind.v3 ? IMAGO_V3 : IMAGO_SPUR, layout, allocator, error);
-	if (status != IMAGO_OK) {
-		return status;
-	}
-	heap->header = memory->header;
-	heap->header.special_objects_oop = memory->special_objects;
-	heap->header.last_hash = memory->next_hash;
-	status = add_old_space(memory, heap, error);
-	if (status == IMAGO_OK && !memory->kind.v3) {
-		heap->bridges = IMAGO_BRIDGES_FILE;
-		status = imago_heap_set_bridges(heap, IMAGO_BRIDGES_FILE, error);
-	}
-	if (status == IMAGO_OK) {
-		status = imago_heap_refresh_header(heap, error);
-	}
-	if (status != IMAGO_OK) {
-		imago_heap_destroy(heap);
-		return status;
-	}
-	*out = heap;
-	return IMAGO_OK;
 }

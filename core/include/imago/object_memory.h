@@ -3,10 +3,17 @@
  * A heap (heap.h) is a file's bytes as they are; an object memory is what they become when they
  * run. Words are in the host's order, all objects lie in one arena, and an oop is an address in it.
  *
- *     base … old_top          old space: what the image brought, and what outlived a scavenge
+ *     base … perm_top         permanent space, if the image has one
+ *     old_base … old_top      old space: what the image brought, and what outlived a scavenge
  *     old_top … eden_start    room for old space to grow
  *     eden_start … eden_top   young objects, in the order they were made
  *     eden_top … eden_limit   room for more
+ *
+ * There are three collectors. A scavenge empties eden into old space. An old-space collection marks
+ * and compacts old space; permanent space is neither written nor walked, but for the objects in it
+ * that are remembered to refer to old space, and what those refer to stays where it is. A global
+ * collection does the same with permanent space included, which is compacted too. The second and
+ * third scavenge first.
  *
  * Made only from heaps that the checker finds no error in, so every slot leads to an object or is
  * an immediate, and it stays so: whoever stores, stores such words. Allocation never collects;
@@ -40,13 +47,24 @@ typedef struct imago_memory_kind {
 typedef void imago_visit_root_fn(void *visitor, imago_oop *oop);
 typedef void imago_visit_roots_fn(void *payload, imago_visit_root_fn *visit, void *visitor);
 
+/* What collections did so far. */
+typedef struct imago_collections {
+	uint64_t num_old, num_global; /* collections of old space; of that and permanent space */
+	uint64_t bytes_freed;         /* by these */
+	uint64_t num_weak_cleared;    /* slots of weak objects that became nil */
+	uint64_t num_fired;           /* ephemerons whose keys nothing else reached */
+	uint64_t num_abandoned;       /* for want of memory for the tables; nothing was done */
+} imago_collections;
+
 typedef struct imago_object_memory {
 	imago_memory_kind kind;
 	imago_tagging tagging;
 	uint8_t *bytes; /* of the arena */
 	uint64_t size;
-	imago_addr base;
+	imago_addr base, perm_top, old_base;
 	imago_addr old_top, eden_start, eden_top, eden_limit;
+	imago_addr eden_end;  /* eden_limit, unless each allocation is to collect */
+	imago_addr old_limit; /* old space is collected before it grows beyond */
 	imago_oop nil, false_object, true_object, special_objects;
 	imago_oop hidden_roots, free_lists; /* Spur */
 	imago_oop *remembered;              /* old objects that may hold young oops */
@@ -54,9 +72,17 @@ typedef struct imago_object_memory {
 	bool remembered_overflow; /* the list could not grow: all of old space is to be looked at */
 	uint32_t num_class_pages;
 	uint32_t next_hash;
-	bool floats_low_first;     /* of the two halves of a boxed Float */
-	imago_image_header header; /* of the image */
+	bool floats_low_first;           /* of the two halves of a boxed Float */
+	imago_image_header header;       /* of the image */
+	struct object_memory_perm *perm; /* what is remembered of permanent space; NULL without */
+	imago_oop *mourners;             /* fired ephemerons, weak objects: the oldest first */
+	uint64_t num_mourners, mourner_capacity;
+	uint64_t num_finalizations; /* objects with something to finalize that nobody was told of */
 	uint64_t num_scavenges, bytes_promoted;
+	imago_collections collections;
+	uint32_t collect_every; /* 0: when there is no room; see imago_memory_options */
+	uint64_t num_reserves;  /* that collected, where each does */
+	uint64_t mark_capacity;
 	imago_visit_roots_fn *visit_roots;
 	void *roots_payload;
 	imago_allocator *allocator;
@@ -65,10 +91,14 @@ typedef struct imago_object_memory {
 typedef struct imago_memory_options {
 	uint64_t growth;     /* bytes that old space may grow by */
 	uint64_t eden_bytes; /* 0: a default */
+	/* For tests. Not 0: every reservation scavenges, each n-th collects old space, each 4n-th all.
+	 */
+	uint32_t collect_every;
+	uint64_t mark_capacity; /* entries of the mark stack; 0: 1/512 of the bytes to collect */
 } imago_memory_options;
 
-/* Copies a heap that check finds no error in. IMAGO_EUNSUPPORTED (permanent space), IMAGO_ENOMEM,
- * and the statuses of imago_rebuild, which turns it to the host's byte order and one segment. */
+/* Copies a heap that check finds no error in. IMAGO_ENOMEM, IMAGO_ELIMIT, and the statuses of
+ * imago_rebuild, which turns it to the host's byte order and one segment of old space. */
 IMAGO_API imago_status imago_memory_create(imago_object_memory **out, const imago_heap *heap,
                                            const imago_memory_options *options,
                                            imago_allocator *allocator,
@@ -203,10 +233,26 @@ imago_memory_slot(const imago_object_memory *memory, imago_oop oop, uint64_t ind
 	                      kind);
 }
 
-/* Adds an old object to those that a scavenge looks at. */
+IMAGO_ALWAYS_INLINE bool
+imago_memory_is_perm(const imago_object_memory *memory, imago_oop oop)
+{
+	return oop < memory->old_base;
+}
+
+/* Adds an old or permanent object to those that are looked at when what it may refer to, in a
+ * space above its own, is collected. Whoever stores without imago_memory_set_slot calls it. */
 IMAGO_API void imago_memory_remember(imago_object_memory *memory, imago_oop oop);
 
-/* Stores without asking whether an old object now holds a young one. */
+/* True when storing value into an object must be remembered: it leads to a space above. */
+IMAGO_ALWAYS_INLINE bool
+imago_memory_leads_up(const imago_object_memory *memory, imago_oop oop, imago_oop value,
+                      imago_memory_kind kind)
+{
+	return oop < memory->eden_start && imago_memory_is_pointer(kind, value) &&
+	       (value >= memory->eden_start || (oop < memory->old_base && value >= memory->old_base));
+}
+
+/* Stores without asking whether that is to be remembered. */
 IMAGO_ALWAYS_INLINE void
 imago_memory_set_slot_raw(const imago_object_memory *memory, imago_oop oop, uint64_t index,
                           imago_oop value, imago_memory_kind kind)
@@ -220,8 +266,7 @@ imago_memory_set_slot(imago_object_memory *memory, imago_oop oop, uint64_t index
                       imago_memory_kind kind)
 {
 	imago_memory_set_slot_raw(memory, oop, index, value, kind);
-	if (!imago_memory_is_young(memory, oop) && imago_memory_is_pointer(kind, value) &&
-	    imago_memory_is_young(memory, value)) {
+	if (imago_memory_leads_up(memory, oop, value, kind)) {
 		imago_memory_remember(memory, oop);
 	}
 }
@@ -277,10 +322,25 @@ IMAGO_API uint32_t imago_memory_hash(imago_object_memory *memory, imago_oop oop)
 /* Special object index; nil past the end. */
 IMAGO_API imago_oop imago_memory_special(const imago_object_memory *memory, uint64_t index);
 
+/* A new identity hash, never 0. V3 draws one for each object that it makes. */
+IMAGO_ALWAYS_INLINE uint32_t
+imago_memory_draw_hash(imago_object_memory *memory)
+{
+	uint32_t limit = memory->kind.v3 ? 0xFFF : 0x3FFFFF;
+	uint32_t hash;
+	do {
+		memory->next_hash = memory->next_hash * 16807 % 2147483647;
+		memory->next_hash += memory->next_hash == 0;
+		hash = memory->next_hash >> 4 & limit;
+	} while (hash == 0);
+	return hash;
+}
+
 /* ---- Making objects. */
 
-/* Makes sure that objects of so many bytes together can be made without a collection, by a
- * scavenge if need be; moves young objects. False: the memory is full. */
+/* Makes sure that objects of so many bytes together can be made without a collection, by
+ * collections if need be: then objects have moved (num_scavenges counts; old ones only when
+ * imago_memory_moves counts, too). False: the memory is full. */
 IMAGO_API bool imago_memory_reserve(imago_object_memory *memory, uint64_t num_bytes);
 
 /* Bytes that an object of so many slots takes at most. */
@@ -308,9 +368,29 @@ IMAGO_API imago_oop imago_memory_make_unset(imago_object_memory *memory, uint64_
 IMAGO_API imago_oop imago_memory_first(const imago_object_memory *memory);
 IMAGO_API imago_oop imago_memory_next(const imago_object_memory *memory, imago_oop oop);
 
-/* Moves every young object that is still in use to old space. False: old space is full; the memory
- * is then good only to be destroyed. */
+/* Moves every young object that is still in use to old space; collects old space first when it has
+ * no room for them. False: old space is full. */
 IMAGO_API bool imago_memory_scavenge(imago_object_memory *memory);
+
+/* Collects old space, or that and permanent space, after a scavenge. Objects that nothing reaches
+ * go, the others move together; slots of weak objects that hold nothing else's object become nil,
+ * ephemerons whose key nothing else reaches become ordinary objects and mourners. False: it could
+ * not be done (no room to scavenge to, no memory for the tables); nothing but the scavenge was. */
+IMAGO_API bool imago_memory_collect(imago_object_memory *memory, bool global);
+
+/* How often old or permanent objects have moved. */
+IMAGO_ALWAYS_INLINE uint64_t
+imago_memory_moves(const imago_object_memory *memory)
+{
+	return memory->collections.num_old + memory->collections.num_global;
+}
+
+/* The object that has waited longest to be mourned, which is then no longer kept; 0: none. */
+IMAGO_API imago_oop imago_memory_next_mourner(imago_object_memory *memory);
+
+/* Looks at all objects for one that refers to a space above its own and is not remembered. NULL, or
+ * what is wrong. For tests: between two bytecodes it is always NULL. */
+IMAGO_API const char *imago_memory_audit(const imago_object_memory *memory);
 
 /* Replaces every reference to from[i] by to[i], in all objects and roots; both ways when two_way.
  * copy_hash: to[i] gets from[i]'s identity hash. False, with nothing done: no memory. */

@@ -45,10 +45,14 @@ typedef struct imago_vm_statistics {
 	uint64_t num_primitives; /* that succeeded */
 	uint64_t num_cache_misses;
 	uint64_t num_snapshots; /* that the image made of itself */
-	uint64_t num_outside;   /* answers that depend on more than the image: clock, files, and which
-	                         * objects there are and where */
+	uint64_t num_outside; /* answers that depend on more than the image: clock, files, which objects
+	                       * there are and where; and what became of weak references */
 	uint64_t num_scavenges;
 	uint64_t bytes_promoted;
+	uint64_t num_old_collections;
+	uint64_t num_global_collections;      /* permanent space included */
+	uint64_t bytes_freed;                 /* by these */
+	uint64_t num_weak_cleared, num_fired; /* weak slots that became nil; ephemerons */
 } imago_vm_statistics;
 
 /* What the image writes to its standard output or error. */
@@ -66,6 +70,8 @@ typedef bool imago_vm_save_fn(void *payload, const imago_heap *heap);
 typedef struct imago_vm_options {
 	uint64_t growth;        /* bytes that old space may grow by; 0: a default (64 MiB) */
 	uint64_t eden_bytes;    /* 0: a default */
+	uint32_t collect_every; /* not 0: every allocation scavenges, each n-th collects old space, each
+	                         * 4n-th permanent space too. What an image does is the same */
 	const char *image_name; /* what the image is told of its file; NULL: "image" */
 	imago_vm_print_fn *print;
 	imago_vm_open_fn *open_file; /* NULL: there are none but those that the image writes */
@@ -75,7 +81,7 @@ typedef struct imago_vm_options {
 
 /* Prepares to execute an image that the checker finds no error in; the heap may go afterwards.
  * Options' image_name is borrowed. IMAGO_ESTRUCTURE (no active process to go on with),
- * IMAGO_EUNSUPPORTED (permanent space), IMAGO_ELIMIT, IMAGO_ENOMEM. */
+ * IMAGO_ELIMIT, IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_vm_create(imago_vm **out, const imago_heap *heap,
                                        const imago_vm_options *options, imago_allocator *allocator,
                                        imago_error *error) IMAGO_NODISCARD;
@@ -86,6 +92,10 @@ IMAGO_API void imago_vm_destroy(imago_vm *vm);
 IMAGO_API void imago_vm_run(imago_vm *vm, uint64_t fuel, imago_vm_result *result);
 
 IMAGO_API imago_vm_statistics imago_vm_statistics_of(const imago_vm *vm);
+
+/* Collects old space, or that and permanent space, between two bytecodes. False: it could not be
+ * done, or the machine has stopped. */
+IMAGO_API bool imago_vm_collect(imago_vm *vm, bool global);
 
 /* The running image as a heap, in the host's byte order: what the image would be if it had saved
  * itself between two bytecodes. IMAGO_ELIMIT (memory full), IMAGO_ENOMEM. */

@@ -1,0 +1,129 @@
+/* object_memory_snapshot.c: the memory as an image. */
+#include "object_memory_private.h"
+
+void
+object_memory_clear_dead_slots(imago_object_memory *memory)
+{
+	const imago_memory_kind kind = memory->kind;
+	for (imago_oop oop = imago_memory_first(memory); oop != 0;
+	     oop = imago_memory_next(memory, oop)) {
+		uint64_t num_oops = object_memory_num_oops(memory, oop);
+		for (uint64_t i = object_memory_num_live_oops(memory, oop); i < num_oops; i++) {
+			if (imago_memory_slot(memory, oop, i, kind) != memory->nil) {
+				imago_memory_set_slot_raw(memory, oop, i, memory->nil, kind);
+			}
+		}
+	}
+}
+
+static imago_status
+add_space(const imago_object_memory *memory, imago_heap *heap, imago_space space,
+          imago_error *error)
+{
+	bool perm = space == IMAGO_SPACE_PERM;
+	imago_addr from = perm ? memory->base : memory->old_base;
+	uint64_t size = (perm ? memory->perm_top : memory->old_top) - from;
+	uint64_t bridge_size = memory->kind.v3 || perm ? 0 : IMAGO_BRIDGE_SIZE;
+	uint8_t *bytes = imago_allocate(heap->allocator, size + bridge_size, "image", error);
+	if (bytes == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	memcpy(bytes, imago_memory_at(memory, from), (size_t)size);
+	imago_status status = imago_heap_own(heap, bytes, size + bridge_size, error);
+	if (status != IMAGO_OK) {
+		imago_release(heap->allocator, bytes, size + bridge_size);
+		return status;
+	}
+	const imago_segment segment = {
+	    .start = perm ? object_memory_perm_start(memory->kind) : from,
+	    .size = size,
+	    .bridge_size = bridge_size,
+	    .bytes = bytes,
+	    .writable = bytes,
+	    .space = space,
+	};
+	return imago_heap_add_segment(heap, &segment, error);
+}
+
+/* An oop as the image has it. */
+static imago_oop
+to_image(const imago_object_memory *memory, imago_oop oop)
+{
+	return imago_memory_is_pointer(memory->kind, oop) && imago_memory_is_perm(memory, oop)
+	           ? oop - memory->base + object_memory_perm_start(memory->kind)
+	           : oop;
+}
+
+/* In the copy of a space: what leads to permanent space. */
+static void
+move_pointers(const imago_object_memory *memory, const imago_segment *segment)
+{
+	const imago_memory_kind kind = memory->kind;
+	bool perm = segment->space == IMAGO_SPACE_PERM;
+	imago_addr from = perm ? memory->base : memory->old_base;
+	for (imago_oop oop = object_memory_from(memory, from); oop != 0 && oop - from < segment->size;
+	     oop = imago_memory_next(memory, oop)) {
+		uint64_t num_oops = object_memory_num_oops(memory, oop);
+		for (uint64_t i = 0; i < num_oops; i++) {
+			imago_oop value = imago_memory_slot(memory, oop, i, kind);
+			imago_oop moved = to_image(memory, value);
+			if (moved != value) {
+				imago_word_put(segment->writable + (oop - from) + imago_header_bytes(kind) +
+				                   i * imago_word_bytes(kind),
+				               moved, kind);
+			}
+		}
+	}
+}
+
+static imago_status
+fill(const imago_object_memory *memory, imago_heap *heap, imago_error *error)
+{
+	heap->header = memory->header;
+	heap->header.special_objects_oop = to_image(memory, memory->special_objects);
+	heap->header.last_hash = memory->next_hash;
+	imago_status status = add_space(memory, heap, IMAGO_SPACE_OLD, error);
+	if (status == IMAGO_OK && memory->perm != NULL) {
+		status = add_space(memory, heap, IMAGO_SPACE_PERM, error);
+	}
+	if (status == IMAGO_OK && memory->perm != NULL) {
+		move_pointers(memory, &heap->segments[0]);
+		move_pointers(memory, &heap->segments[1]);
+	}
+	if (status == IMAGO_OK && !memory->kind.v3) {
+		imago_bridges bridges = memory->perm != NULL ? IMAGO_BRIDGES_MEMORY : IMAGO_BRIDGES_FILE;
+		heap->bridges = bridges;
+		status = imago_heap_set_bridges(heap, bridges, error);
+	}
+	return status == IMAGO_OK ? imago_heap_refresh_header(heap, error) : status;
+}
+
+imago_status
+imago_memory_snapshot(imago_object_memory *memory, imago_heap **out, imago_allocator *allocator,
+                      imago_error *error)
+{
+	if (!imago_memory_scavenge(memory)) {
+		return imago_fail(error, IMAGO_ELIMIT, "old space", IMAGO_NO_OFFSET,
+		                  memory->eden_top - memory->eden_start, object_memory_room(memory));
+	}
+	object_memory_clear_dead_slots(memory);
+	imago_status status = object_memory_mourn_save(memory, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	const imago_layout layout = {(uint8_t)imago_word_bytes(memory->kind),
+	                             object_memory_host_order()};
+	imago_heap *heap;
+	status =
+	    imago_heap_create(&heap, memory->kind.v3 ? IMAGO_V3 : IMAGO_SPUR, layout, allocator, error);
+	if (status == IMAGO_OK) {
+		status = fill(memory, heap, error);
+		if (status != IMAGO_OK) {
+			imago_heap_destroy(heap);
+		} else {
+			*out = heap;
+		}
+	}
+	object_memory_mourn_saved(memory);
+	return status;
+}
