@@ -83,7 +83,8 @@ clear_weak(collect_run *collection)
 		}
 		memory->collections.num_weak_cleared += num_cleared;
 		memory->num_finalizations += num_cleared > 0;
-		if (num_cleared > 0 && (memory->header.flags & NEW_FINALIZATION) != 0) {
+		bool mourns = !kind.v3 && (memory->header.flags & NEW_FINALIZATION) != 0;
+		if (num_cleared > 0 && mourns) {
 			queue_mourner(memory, oop);
 		}
 	}

@@ -113,11 +113,23 @@ unmarked_class(collect_run *collection, imago_oop oop)
 	return collect_covers(collection, cls) && !collect_is_live(collection, cls) ? cls : 0;
 }
 
+/* True for what is looked at when it is marked. Not for hidden arrays: the class table does not
+ * hold on to all that it refers to, and mark_hidden_roots knows what. */
+static bool
+has_oops(const collect_run *collection, imago_oop oop)
+{
+	const imago_object_memory *memory = collection->memory;
+	if (!imago_memory_has_pointers(memory, oop, collection->kind)) {
+		return imago_memory_is_code(memory, oop, collection->kind);
+	}
+	return collection->kind.v3 || (imago_memory_header(memory, oop, collection->kind) &
+	                               OBJECT_MEMORY_CLASS_BITS) != IMAGO_CLASS_HIDDEN_ARRAY;
+}
+
 /* Marks an object and the classes from it upwards. */
 static void
 mark(collect_run *collection, imago_oop oop)
 {
-	const imago_object_memory *memory = collection->memory;
 	if (!collect_covers(collection, oop) || collect_is_live(collection, oop)) {
 		return;
 	}
@@ -126,8 +138,7 @@ mark(collect_run *collection, imago_oop oop)
 		if (collection->num_waiting > 0) {
 			wake(collection, oop);
 		}
-		if (imago_memory_has_pointers(memory, oop, collection->kind) ||
-		    imago_memory_is_code(memory, oop, collection->kind)) {
+		if (has_oops(collection, oop)) {
 			push(collection, oop);
 		}
 		oop = unmarked_class(collection, oop);
@@ -230,8 +241,7 @@ scan_again(collect_run *collection)
 	imago_addr end = collection->start + collection->size;
 	for (imago_addr at = from; (at = collect_next_live(collection, at)) < end;) {
 		imago_oop oop = object_memory_oop_of_chunk(collection->memory, at);
-		if (imago_memory_has_pointers(collection->memory, oop, collection->kind) ||
-		    imago_memory_is_code(collection->memory, oop, collection->kind)) {
+		if (has_oops(collection, oop)) {
 			scan(collection, oop);
 			empty_stack(collection);
 		}

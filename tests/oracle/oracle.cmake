@@ -3,6 +3,7 @@
 include_guard(GLOBAL)
 add_library(imago_test_oracle STATIC
   ${CMAKE_CURRENT_LIST_DIR}/oracle_bundle.c
+  ${CMAKE_CURRENT_LIST_DIR}/oracle_collect.c
   ${CMAKE_CURRENT_LIST_DIR}/oracle_compare.c
   ${CMAKE_CURRENT_LIST_DIR}/oracle_read.c
   ${CMAKE_CURRENT_LIST_DIR}/oracle_relocate.c)

@@ -78,4 +78,10 @@ bool oracle_relocate(const oracle_image *image, uint64_t base, uint8_t *copy);
  * describes the first difference (static storage of the caller, size bytes). */
 bool oracle_same_meaning(const oracle_image *a, const oracle_image *b, char *where, size_t size);
 
+/* True when one image is what a collection must have left of another: of old space only, or of
+ * permanent space too. Both saved with nothing in slots above stack pointers. Otherwise *where
+ * tells the first difference. */
+bool oracle_collected(const oracle_image *before, const oracle_image *after, bool old_only,
+                      char *where, size_t size);
+
 #endif

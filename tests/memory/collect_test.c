@@ -1,0 +1,443 @@
+/* collect_test.c: the collectors one by one: what each keeps, lets go of, and does not touch. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "assertions.h"
+#include "layouts.h"
+#include "small_image.h"
+
+#include "imago/builder.h"
+#include "imago/object_memory.h"
+
+enum { GROWTH = 1 << 20, EDEN = 1 << 14, PERM_ARRAYS = 64, PERM_ARRAY_SLOTS = 2000 };
+
+/* A memory, and the oops that a test holds on to. */
+typedef struct fixture {
+	imago_allocator allocator;
+	imago_object_memory *memory;
+	imago_memory_kind kind;
+	imago_oop roots[8];
+} fixture;
+
+static void
+visit_roots(void *payload, imago_visit_root_fn *visit, void *visitor)
+{
+	fixture *f = payload;
+	for (size_t i = 0; i < sizeof f->roots / sizeof f->roots[0]; i++) {
+		visit(visitor, &f->roots[i]);
+	}
+}
+
+static void
+open_memory(fixture *f, imago_builder *builder, uint64_t mark_capacity)
+{
+	imago_error error;
+	const imago_memory_options options = {
+	    .growth = GROWTH, .eden_bytes = EDEN, .mark_capacity = mark_capacity};
+	imago_heap *heap = test_finish(builder);
+	assert_non_null(heap);
+	assert_ok(imago_memory_create(&f->memory, heap, &options, &f->allocator, &error), &error);
+	imago_heap_destroy(heap);
+	f->kind = f->memory->kind;
+	for (size_t i = 0; i < sizeof f->roots / sizeof f->roots[0]; i++) {
+		f->roots[i] = f->memory->nil;
+	}
+	f->memory->visit_roots = visit_roots;
+	f->memory->roots_payload = f;
+}
+
+static void
+close_memory(fixture *f)
+{
+	assert_null(imago_memory_audit(f->memory));
+	imago_memory_destroy(f->memory);
+	assert_no_leak(&f->allocator);
+}
+
+/* The external objects array holds what a test builds into the image. */
+static imago_oop
+built(const fixture *f, uint64_t index)
+{
+	imago_oop array = imago_memory_special(f->memory, IMAGO_SPECIAL_EXTERNAL_OBJECTS);
+	return imago_memory_slot(f->memory, array, index, f->kind);
+}
+
+static imago_builder *
+begin(fixture *f, const test_layout *layout, imago_oop *external)
+{
+	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
+	imago_builder *builder = test_builder(layout, &f->allocator);
+	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
+	*external = imago_builder_new_pointers(builder, array, 8);
+	imago_builder_set_special(builder, IMAGO_SPECIAL_EXTERNAL_OBJECTS, *external);
+	return builder;
+}
+
+static imago_oop
+new_array(fixture *f, uint64_t num_slots)
+{
+	imago_oop cls = imago_memory_special(f->memory, IMAGO_SPECIAL_CLASS_ARRAY);
+	assert_true(imago_memory_reserve(f->memory, imago_memory_object_bytes(f->kind, num_slots)));
+	cls = imago_memory_special(f->memory, IMAGO_SPECIAL_CLASS_ARRAY);
+	imago_oop made = imago_memory_make(f->memory, cls, IMAGO_FORMAT_INDEXABLE, num_slots);
+	assert_int_not_equal(made, 0);
+	return made;
+}
+
+static uint64_t
+old_bytes(const fixture *f)
+{
+	return f->memory->old_top - f->memory->old_base;
+}
+
+static void
+what_nothing_reaches_gives_its_room_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		fixture f;
+		imago_oop external;
+		open_memory(&f, begin(&f, &test_layouts[i], &external), 0);
+		/* A hundred times the room there is, in objects of all sizes; a few stay. */
+		for (uint64_t k = 0; k < 20000; k++) {
+			imago_oop made = new_array(&f, k % 1000 == 0 ? 3000 : k % 300);
+			f.roots[k % 7] = made;
+		}
+		assert_true(f.memory->collections.num_old > 0);
+		assert_true(f.memory->collections.bytes_freed > GROWTH);
+		assert_true(imago_memory_collect(f.memory, false));
+		assert_true(old_bytes(&f) < (1 << 18));
+		close_memory(&f);
+	}
+}
+
+/* A list as long as old space has room for, with a mark stack of one entry. */
+static void
+a_long_list_needs_no_long_stack(void **state)
+{
+	(void)state;
+	fixture f;
+	imago_oop external;
+	open_memory(&f, begin(&f, &test_layouts[0], &external), 1);
+	for (int64_t k = 0; k < 5000; k++) {
+		imago_oop made = new_array(&f, 3);
+		imago_memory_set_slot(f.memory, made, k % 2 == 0 ? 0 : 2, f.roots[0], f.kind);
+		imago_memory_set_slot(f.memory, made, 1, imago_memory_integer_oop(f.kind, k), f.kind);
+		f.roots[0] = made;
+		(void)new_array(&f, 5);
+	}
+	assert_true(imago_memory_collect(f.memory, false));
+	imago_oop link = f.roots[0];
+	for (int64_t k = 4999; k >= 0; k--) {
+		assert_int_equal(imago_memory_integer(f.kind, imago_memory_slot(f.memory, link, 1, f.kind)),
+		                 k);
+		link = imago_memory_slot(f.memory, link, k % 2 == 0 ? 0 : 2, f.kind);
+	}
+	assert_int_equal(link, f.memory->nil);
+	close_memory(&f);
+}
+
+static void
+weak_slots_let_go_of_what_nothing_else_holds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		fixture f;
+		imago_oop external;
+		imago_builder *builder = begin(&f, &test_layouts[i], &external);
+		imago_oop weak = imago_builder_new_pointers(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 3);
+		imago_builder_store(builder, external, 0, weak);
+		open_memory(&f, builder, 0);
+		f.roots[0] = new_array(&f, 1);
+		imago_memory_set_slot(f.memory, built(&f, 0), 0, f.roots[0], f.kind);
+		imago_memory_set_slot(f.memory, built(&f, 0), 1, new_array(&f, 1), f.kind);
+		assert_true(imago_memory_collect(f.memory, false));
+		weak = built(&f, 0);
+		assert_int_equal(imago_memory_slot(f.memory, weak, 0, f.kind), f.roots[0]);
+		assert_int_equal(imago_memory_slot(f.memory, weak, 1, f.kind), f.memory->nil);
+		assert_int_equal(f.memory->collections.num_weak_cleared, 1);
+		assert_int_equal(f.memory->num_finalizations, 1);
+		close_memory(&f);
+	}
+}
+
+/* Two ephemerons in a chain, whose keys only they themselves reach, and one whose key is held. */
+static void
+ephemerons_whose_keys_only_ephemerons_reach_are_mourned(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		fixture f;
+		imago_oop external;
+		imago_builder *builder = begin(&f, &test_layouts[i], &external);
+		imago_oop cls = imago_builder_class(builder, IMAGO_KERNEL_EPHEMERON);
+		imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
+		imago_oop ephemerons[3];
+		imago_oop keys[3];
+		for (uint64_t k = 0; k < 3; k++) {
+			ephemerons[k] = imago_builder_new_pointers(builder, cls, 3);
+			keys[k] = imago_builder_new_pointers(builder, array, 1);
+			imago_builder_store(builder, ephemerons[k], 0, keys[k]);
+			imago_builder_store(builder, ephemerons[k], 1, keys[k]); /* its value holds its key */
+			imago_builder_store(builder, external, k, ephemerons[k]);
+		}
+		imago_builder_store(builder, ephemerons[0], 1, keys[1]);
+		imago_builder_store(builder, external, 3, keys[2]);
+		open_memory(&f, builder, i % 2);
+		assert_true(imago_memory_collect(f.memory, false));
+		assert_int_equal(f.memory->collections.num_fired, 2);
+		assert_int_equal(f.memory->num_mourners, 2);
+		assert_int_equal(imago_memory_format(f.memory, built(&f, 2), f.kind),
+		                 IMAGO_FORMAT_EPHEMERON);
+		imago_oop mourners[2];
+		mourners[0] = imago_memory_next_mourner(f.memory);
+		mourners[1] = imago_memory_next_mourner(f.memory);
+		assert_int_equal(imago_memory_next_mourner(f.memory), 0);
+		for (size_t k = 0; k < 2; k++) {
+			assert_true(mourners[k] == built(&f, 0) || mourners[k] == built(&f, 1));
+			/* The key is still there for its mourner. */
+			imago_oop key = imago_memory_slot(f.memory, mourners[k], 0, f.kind);
+			assert_int_equal(imago_memory_num_slots(f.memory, key, f.kind), 1);
+			assert_int_equal(imago_memory_format(f.memory, mourners[k], f.kind),
+			                 IMAGO_FORMAT_FIXED);
+		}
+		assert_int_not_equal(mourners[0], mourners[1]);
+		close_memory(&f);
+	}
+}
+
+static imago_builder *
+begin_with_perm(fixture *f, const test_layout *layout)
+{
+	imago_oop external;
+	imago_builder *builder = begin(f, layout, &external);
+	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
+	imago_oop olds[2];
+	for (uint64_t k = 0; k < 2; k++) {
+		(void)imago_builder_new_pointers(builder, array, 9); /* garbage in front */
+		olds[k] = imago_builder_new_pointers(builder, array, 4 + k);
+	}
+	imago_builder_begin_perm(builder);
+	for (uint64_t k = 0; k < PERM_ARRAYS; k++) {
+		imago_oop made = imago_builder_new_pointers(builder, array, PERM_ARRAY_SLOTS);
+		imago_builder_store(builder, made, k, olds[k % 2]);
+		if (k < 4) {
+			imago_builder_store(builder, external, k, made);
+		}
+	}
+	return builder;
+}
+
+/* The whole pages of permanent space. */
+static void
+protect(const imago_object_memory *memory, int protection)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)memory->bytes + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)memory->bytes + (memory->perm_top - memory->base)) / page * page;
+	assert_true(to > from + page);
+	assert_int_equal(mprotect((void *)from, to - from, protection), 0);
+}
+
+/* Any store to a protected page would end this program; the rest is compared. */
+static void
+scavenges_and_old_space_collections_do_not_write_to_permanent_space(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		fixture f;
+		open_memory(&f, begin_with_perm(&f, &test_layouts[i]), 0);
+		uint64_t size = f.memory->perm_top - f.memory->base;
+		uint8_t *before = imago_allocate(&f.allocator, size, "copy", NULL);
+		assert_non_null(before);
+		memcpy(before, f.memory->bytes, (size_t)size);
+		protect(f.memory, PROT_READ);
+		for (int k = 0; k < 3000; k++) {
+			f.roots[k % 7] = new_array(&f, (uint64_t)k % 90);
+		}
+		uint64_t num_old = f.memory->collections.num_old;
+		assert_true(imago_memory_collect(f.memory, false));
+		assert_true(imago_memory_scavenge(f.memory));
+		protect(f.memory, PROT_READ | PROT_WRITE);
+		assert_int_equal(f.memory->collections.num_old, num_old + 1);
+		assert_memory_equal(f.memory->bytes, before, size);
+		for (uint64_t k = 0; k < 4; k++) {
+			imago_oop old = imago_memory_slot(f.memory, built(&f, k), k, f.kind);
+			assert_int_equal(imago_memory_num_slots(f.memory, old, f.kind), 4 + k % 2);
+		}
+		imago_release(&f.allocator, before, size);
+		close_memory(&f);
+	}
+}
+
+/* What the image itself stores there is found again, wherever it goes. */
+static void
+what_permanent_objects_are_given_is_remembered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		fixture f;
+		open_memory(&f, begin_with_perm(&f, &test_layouts[i]), 0);
+		for (uint64_t k = 0; k < 4; k++) {
+			imago_memory_set_slot(f.memory, built(&f, k), 77, new_array(&f, 10 + k), f.kind);
+		}
+		assert_null(imago_memory_audit(f.memory));
+		assert_true(imago_memory_scavenge(f.memory));
+		assert_null(imago_memory_audit(f.memory));
+		for (int round = 0; round < 4; round++) {
+			assert_true(imago_memory_collect(f.memory, round == 2));
+			assert_null(imago_memory_audit(f.memory));
+			for (uint64_t k = 0; k < 4; k++) {
+				imago_oop old = imago_memory_slot(f.memory, built(&f, k), 77, f.kind);
+				assert_int_equal(imago_memory_num_slots(f.memory, old, f.kind), 10 + k);
+			}
+		}
+		/* A store that only the raw way makes is what the audit is for. */
+		imago_memory_set_slot_raw(f.memory, built(&f, 3), 78, new_array(&f, 1), f.kind);
+		assert_non_null(imago_memory_audit(f.memory));
+		imago_memory_set_slot_raw(f.memory, built(&f, 3), 78, f.memory->nil, f.kind);
+		close_memory(&f);
+	}
+}
+
+/* 60 of the 64 arrays in permanent space are garbage that only a global collection takes. */
+static void
+only_a_global_collection_takes_permanent_garbage(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		fixture f;
+		open_memory(&f, begin_with_perm(&f, &test_layouts[i]), 0);
+		uint64_t perm = f.memory->perm_top - f.memory->base;
+		assert_true(imago_memory_collect(f.memory, false));
+		assert_int_equal(f.memory->perm_top - f.memory->base, perm);
+		assert_true(imago_memory_collect(f.memory, true));
+		assert_true(f.memory->perm_top - f.memory->base < perm / 10);
+		for (uint64_t k = 0; k < 4; k++) {
+			imago_oop old = imago_memory_slot(f.memory, built(&f, k), k, f.kind);
+			assert_int_equal(imago_memory_num_slots(f.memory, old, f.kind), 4 + k % 2);
+		}
+		close_memory(&f);
+	}
+}
+
+/* A collection for which there is no memory is not done; the next one is. */
+static void
+a_collection_without_memory_changes_nothing(void **state)
+{
+	(void)state;
+	fixture f;
+	imago_oop external;
+	imago_builder *builder = begin(&f, &test_layouts[0], &external);
+	imago_oop weak = imago_builder_new_pointers(
+	    builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 1);
+	imago_oop ephemeron = imago_builder_new_pointers(
+	    builder, imago_builder_class(builder, IMAGO_KERNEL_EPHEMERON), 3);
+	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
+	imago_builder_store(builder, external, 0, weak);
+	imago_builder_store(builder, weak, 0, imago_builder_new_pointers(builder, array, 1));
+	imago_builder_store(builder, external, 1, ephemeron);
+	imago_builder_store(builder, ephemeron, 0, imago_builder_new_pointers(builder, array, 1));
+	open_memory(&f, builder, 0);
+	uint64_t size = old_bytes(&f);
+	uint8_t *before = imago_allocate(&f.allocator, size, "copy", NULL);
+	assert_non_null(before);
+	memcpy(before, imago_memory_at(f.memory, f.memory->old_base), (size_t)size);
+	uint64_t num_failures = 0;
+	for (;;) {
+		f.allocator.fail_at = f.allocator.num_calls + num_failures + 1;
+		if (imago_memory_collect(f.memory, false)) {
+			break;
+		}
+		num_failures++;
+		assert_int_equal(f.memory->collections.num_abandoned, num_failures);
+		assert_int_equal(old_bytes(&f), size);
+		assert_memory_equal(imago_memory_at(f.memory, f.memory->old_base), before, size);
+	}
+	f.allocator.fail_at = 0;
+	assert_true(num_failures >= 7); /* tables, lists, mourners */
+	assert_int_equal(f.memory->collections.num_fired, 1);
+	assert_int_equal(f.memory->collections.num_weak_cleared, 1);
+	imago_release(&f.allocator, before, size);
+	close_memory(&f);
+}
+
+/* Remembered sets that cannot grow are complete all the same. */
+static void
+remembered_sets_that_cannot_grow_lose_nothing(void **state)
+{
+	(void)state;
+	for (uint64_t fail = 1; fail < 3; fail++) {
+		fixture f;
+		open_memory(&f, begin_with_perm(&f, &test_layouts[fail]), 0);
+		imago_oop value = new_array(&f, 5);
+		f.allocator.budget = f.allocator.used; /* nothing more */
+		uint64_t count = 0;
+		for (imago_oop oop = imago_memory_first(f.memory); oop != 0 && oop < f.memory->eden_start;
+		     oop = imago_memory_next(f.memory, oop)) {
+			if (imago_memory_num_slots(f.memory, oop, f.kind) == PERM_ARRAY_SLOTS ||
+			    oop == imago_memory_special(f.memory, IMAGO_SPECIAL_EXTERNAL_OBJECTS)) {
+				imago_memory_set_slot(f.memory, oop, 7, value, f.kind);
+				count++;
+			}
+		}
+		assert_int_equal(count, PERM_ARRAYS + 1);
+		assert_null(imago_memory_audit(f.memory));
+		f.allocator.budget = IMAGO_UNLIMITED;
+		assert_true(imago_memory_collect(f.memory, false));
+		value = imago_memory_slot(f.memory, built(&f, 0), 7, f.kind);
+		assert_int_equal(value, built(&f, 7));
+		assert_int_equal(imago_memory_num_slots(f.memory, value, f.kind), 5);
+		close_memory(&f);
+	}
+}
+
+/* A class that nothing reaches leaves its entry in the class table to another. */
+static void
+the_class_table_lets_go_of_dead_classes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		fixture f;
+		imago_oop external;
+		imago_builder *builder = begin(&f, &test_layouts[i], &external);
+		imago_oop cls =
+		    imago_builder_new_class(builder, imago_builder_class(builder, IMAGO_KERNEL_OBJECT),
+		                            "Kept", 1, IMAGO_FORMAT_FIXED);
+		imago_builder_store(builder, external, 0, imago_builder_new_pointers(builder, cls, 1));
+		open_memory(&f, builder, 0);
+		uint64_t tag = imago_memory_class_tag(f.memory, built(&f, 0));
+		assert_true(imago_memory_collect(f.memory, false));
+		cls = imago_memory_class_of(f.memory, built(&f, 0));
+		assert_int_equal(imago_memory_class_index(f.memory, cls), tag);
+		imago_oop outer = imago_memory_special(f.memory, IMAGO_SPECIAL_EXTERNAL_OBJECTS);
+		imago_memory_set_slot(f.memory, outer, 0, f.memory->nil, f.kind);
+		uint64_t bytes = old_bytes(&f);
+		assert_true(imago_memory_collect(f.memory, false));
+		assert_true(old_bytes(&f) < bytes - 64); /* object, class, metaclass, name, dictionaries */
+		imago_oop page = imago_memory_slot(f.memory, f.memory->hidden_roots, tag / 1024, f.kind);
+		assert_int_equal(imago_memory_slot(f.memory, page, tag % 1024, f.kind), f.memory->nil);
+		close_memory(&f);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_nothing_reaches_gives_its_room_back),
+	    cmocka_unit_test(a_long_list_needs_no_long_stack),
+	    cmocka_unit_test(weak_slots_let_go_of_what_nothing_else_holds),
+	    cmocka_unit_test(ephemerons_whose_keys_only_ephemerons_reach_are_mourned),
+	    cmocka_unit_test(scavenges_and_old_space_collections_do_not_write_to_permanent_space),
+	    cmocka_unit_test(what_permanent_objects_are_given_is_remembered),
+	    cmocka_unit_test(only_a_global_collection_takes_permanent_garbage),
+	    cmocka_unit_test(a_collection_without_memory_changes_nothing),
+	    cmocka_unit_test(remembered_sets_that_cannot_grow_lose_nothing),
+	    cmocka_unit_test(the_class_table_lets_go_of_dead_classes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
