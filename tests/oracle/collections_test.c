@@ -15,7 +15,7 @@
 #include "imago/object_memory.h"
 #include "oracle.h"
 
-enum { MAX_STRING = 480, STRINGS_PER_LAYOUT = 24, WHERE_SIZE = 200 };
+enum { MAX_STRING = 480, STRINGS_PER_LAYOUT = 10, WHERE_SIZE = 200 };
 
 typedef struct tally {
 	uint64_t bytes_freed, num_weak_cleared, num_fired, num_perm;
