@@ -1,9 +1,11 @@
-/* cmd_make.c: synthetic images, and images from bytes. */
+/* cmd_make.c: synthetic images, images from bytes, and images that run. */
 #include <string.h>
 
 #include "command.h"
 #include "files.h"
 #include "imago/generate.h"
+#include "imago/image_header.h"
+#include "imago/kernel.h"
 #include "imago/synthetic.h"
 #include "output.h"
 #include "progress.h"
@@ -19,6 +21,11 @@ enum {
 	OPTION_COMPOSED,
 	OPTION_PERM_OBJECTS,
 	OPTION_FROM,
+	OPTION_KERNEL,
+	OPTION_PROGRAM,
+	OPTION_ROUNDS,
+	OPTION_BYTECODES,
+	OPTION_NUMBER_OF_FORMAT,
 	DEFAULT_OBJECTS = 10000,
 };
 
@@ -43,6 +50,21 @@ static const option_spec make_options[] = {
     [OPTION_FROM] = {"from", "BYTES|@FILE",
                      "make the image that these bytes describe, or those of a file;\nany bytes do",
                      OPTION_TEXT, 0, 0},
+    [OPTION_KERNEL] = {"kernel", NULL, "make an image that runs: prints a line and quits",
+                       OPTION_FLAG, 0, 0},
+    [OPTION_PROGRAM] = {"program", "NAME",
+                        "what it does instead (with --kernel): loop, sends,\nallocation, blocks, "
+                        "floats, large, processes, timer,\nobjects, unwinding",
+                        OPTION_TEXT, 0, 0},
+    [OPTION_ROUNDS] = {"rounds", "N", "and how often (with --kernel)", OPTION_NUMBER, 1,
+                       (1 << 30) - 1},
+    [OPTION_BYTECODES] = {"bytecodes", "v3|sista",
+                          "V3PlusClosures or SistaV1 (with --kernel; default: as the\nformat "
+                          "number says)",
+                          OPTION_CHOICE, 0, 0},
+    [OPTION_NUMBER_OF_FORMAT] = {"format", "N",
+                                 "another format number of that layout: 7033, 68533, 6502,\n6504",
+                                 OPTION_NUMBER, 0, 0},
 };
 
 /* By the words of --layout. */
@@ -76,6 +98,16 @@ contradiction(const option_value *values, imago_format_id format)
 	                                  values[OPTION_PERM_OBJECTS].given)) {
 		return "--from leaves all but --layout and --composed to the bytes";
 	}
+	bool kernel = values[OPTION_KERNEL].given;
+	if (!kernel && (values[OPTION_PROGRAM].given || values[OPTION_ROUNDS].given ||
+	                values[OPTION_BYTECODES].given)) {
+		return "--program, --rounds and --bytecodes need --kernel";
+	}
+	if (kernel && (values[OPTION_FROM].given || values[OPTION_OBJECTS].given ||
+	               values[OPTION_BYTES].given || values[OPTION_SEGMENTS].given ||
+	               values[OPTION_SEED].given || values[OPTION_PERM_OBJECTS].given)) {
+		return "--kernel says what the objects are: 'imago convert' cuts segments";
+	}
 	if (format == IMAGO_FORMAT_V3 &&
 	    (values[OPTION_COMPOSED].given || values[OPTION_SEGMENTS].number > 1)) {
 		return "v3 images have one segment and no composed form";
@@ -83,12 +115,48 @@ contradiction(const option_value *values, imago_format_id format)
 	return NULL;
 }
 
+/* The format number asked for, of a layout's model and word size; 0 when it is another's. */
+static uint32_t
+format_number(const option_value *values, size_t layout)
+{
+	const imago_format_number *usual = imago_format_number_find(layouts[layout].image_format);
+	if (!values[OPTION_NUMBER_OF_FORMAT].given) {
+		return layouts[layout].image_format;
+	}
+	uint64_t number = values[OPTION_NUMBER_OF_FORMAT].number;
+	const imago_format_number *wanted =
+	    number <= UINT32_MAX ? imago_format_number_find((uint32_t)number) : NULL;
+	return wanted != NULL && wanted->supported && wanted->model == usual->model &&
+	               wanted->word_bytes == usual->word_bytes
+	           ? (uint32_t)number
+	           : 0;
+}
+
+static exit_status
+make_kernel(imago_heap **heap, const command_line *line, size_t layout)
+{
+	const option_value *values = line->values;
+	const imago_kernel_options options = {
+	    .image_format = format_number(values, layout),
+	    .byte_order = layouts[layout].byte_order,
+	    .bytecodes = !values[OPTION_BYTECODES].given        ? IMAGO_BYTECODES_BY_FORMAT
+	                 : values[OPTION_BYTECODES].number == 0 ? IMAGO_BYTECODES_V3
+	                                                        : IMAGO_BYTECODES_SISTA,
+	    .program = values[OPTION_PROGRAM].text,
+	    .rounds = (uint32_t)values[OPTION_ROUNDS].number,
+	};
+	imago_error error = {0};
+	return imago_kernel_make(heap, &options, line->allocator, &error) == IMAGO_OK
+	           ? EXIT_DONE
+	           : complain_of_error(line->names[0], &error);
+}
+
 static exit_status
 make_synthetic(imago_heap **heap, const command_line *line, size_t layout)
 {
 	const option_value *values = line->values;
 	imago_synthetic_options options = {
-	    .image_format = layouts[layout].image_format,
+	    .image_format = format_number(values, layout),
 	    .byte_order = layouts[layout].byte_order,
 	    .num_objects = values[OPTION_OBJECTS].number,
 	    .num_bytes = values[OPTION_BYTES].number,
@@ -113,7 +181,7 @@ static exit_status
 make_from_bytes(imago_heap **heap, const command_line *line, size_t layout)
 {
 	const option_value *values = line->values;
-	const imago_generate_options options = {.image_format = layouts[layout].image_format,
+	const imago_generate_options options = {.image_format = format_number(values, layout),
 	                                        .byte_order = layouts[layout].byte_order,
 	                                        .composed = values[OPTION_COMPOSED].given};
 	const char *text = values[OPTION_FROM].text;
@@ -146,9 +214,14 @@ run_make(const command_line *line)
 		complain("make: %s", problem);
 		return EXIT_TROUBLE;
 	}
+	if (format_number(values, layout) == 0) {
+		complain("make: no such format number in this layout");
+		return EXIT_TROUBLE;
+	}
 	imago_heap *heap = NULL;
-	exit_status result = values[OPTION_FROM].given ? make_from_bytes(&heap, line, layout)
-	                                               : make_synthetic(&heap, line, layout);
+	exit_status result = values[OPTION_KERNEL].given ? make_kernel(&heap, line, layout)
+	                     : values[OPTION_FROM].given ? make_from_bytes(&heap, line, layout)
+	                                                 : make_synthetic(&heap, line, layout);
 	if (result == EXIT_DONE) {
 		result = save_image(
 		    heap, values[OPTION_COMPOSED].given ? IMAGO_FORMAT_COMPOSED : layouts[layout].format,
@@ -161,15 +234,20 @@ run_make(const command_line *line)
 const struct command make_command = {
     .name = "make",
     .arguments = "OUT",
-    .summary = "make a synthetic image",
+    .summary = "make a synthetic image, or one that runs",
     .description =
         "Makes a valid image whose objects' sizes, formats and pointer distances follow the mix\n"
         "of real images. The same options give the same bytes, on every machine. It does not run:\n"
         "it is for tests and benchmarks. With --composed, OUT is a folder, or one file when it\n"
         "ends in \".bundle\".\n\n"
         "With --from, any bytes are an image without errors: eight for the whole, then eight for\n"
-        "each object (core/memory/README.md, \"Images from bytes\").",
+        "each object (core/memory/README.md, \"Images from bytes\").\n\n"
+        "With --kernel, classes and methods are assembled from a text (core/memory/kernel) into\n"
+        "an image that runs, in 'imago run' and in other virtual machines: it does its program's\n"
+        "work, prints a number that comes of it, and quits.",
     .examples = "  imago make small.image --layout v3be --objects 500\n"
+                "  imago make hello.image --kernel --layout spur64 && imago run hello.image\n"
+                "  imago make sends.image --kernel --program sends --rounds 100\n"
                 "  imago make big.image --bytes 1G --seed 7\n"
                 "  imago make odd.image --layout v3 --from 'whatever you like'\n"
                 "  imago make folder.image --composed --segments 3 --gap 64K --perm-objects 100",

@@ -12,6 +12,7 @@ enum {
 	SISTA = 256, /* set 2 follows set 1 in the switch */
 	SPECIAL_SELECTORS = 32,
 	MAX_EXTENSION = 1 << 23,
+	MAX_PREFIXES = 4, /* of one bytecode */
 };
 
 /* Bytecodes that come in runs. */
@@ -53,6 +54,7 @@ interpret(imago_vm *vm, imago_memory_kind kind)
 {
 	registers r = {.f = vm->frame};
 	uint64_t left = vm->left;
+	uint32_t prefixes = 0;
 	step outcome = GO_ON;
 	const char *reason = NULL;
 	if (vm->look_around) {
@@ -491,20 +493,21 @@ interpret(imago_vm *vm, imago_memory_kind kind)
 			break;
 		case SISTA + 224:
 			r.f.ext_a = r.f.ext_a * 256 + operands[0];
-			if (r.f.ext_a >= MAX_EXTENSION) {
+			if (r.f.ext_a >= MAX_EXTENSION || ++prefixes > MAX_PREFIXES) {
 				reason = "too many extensions";
 				break;
 			}
+			left++; /* counted with its bytecode: a run is never cut between the two */
 			continue;
 		case SISTA + 225:
 			r.f.ext_b = r.f.num_ext_b++ == 0 && operands[0] > 127 ? operands[0] - 256
 			                                                      : r.f.ext_b * 256 + operands[0];
-			reason = r.f.ext_b >= MAX_EXTENSION || r.f.ext_b < -MAX_EXTENSION
-			             ? "too many extensions"
-			             : NULL;
-			if (reason != NULL) {
+			if (r.f.ext_b >= MAX_EXTENSION || r.f.ext_b < -MAX_EXTENSION ||
+			    ++prefixes > MAX_PREFIXES) {
+				reason = "too many extensions";
 				break;
 			}
+			left++;
 			continue;
 		case SISTA + 226:
 		case SISTA + 227:
@@ -570,7 +573,7 @@ interpret(imago_vm *vm, imago_memory_kind kind)
 			outcome = GO_ON;
 		}
 		r.f.ext_a = r.f.ext_b = 0;
-		r.f.num_ext_b = 0;
+		r.f.num_ext_b = prefixes = 0;
 		if (IMAGO_UNLIKELY(reason != NULL)) {
 			break;
 		}

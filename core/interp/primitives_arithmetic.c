@@ -45,7 +45,9 @@ primitive_answer_float(imago_vm *vm, uint32_t num_args, double value)
 	uint64_t bits;
 	imago_oop oop;
 	memcpy(&bits, &value, sizeof bits);
-	if (vm->kind.wide && imago_oop_from_float_bits(vm->memory->tagging, bits, &oop)) {
+	/* Images converted from 32 bits may have no class for immediate Floats. */
+	if (vm->kind.wide && imago_oop_from_float_bits(vm->memory->tagging, bits, &oop) &&
+	    imago_memory_class_of(vm->memory, oop) != 0) {
 		return vm_answer(vm, num_args, oop);
 	}
 	uint32_t num_slots = 8 / imago_word_bytes(vm->kind);

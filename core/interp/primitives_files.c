@@ -157,6 +157,34 @@ get_handle(imago_vm *vm, imago_oop oop, vm_file **file)
 	return &vm->files->handles[number];
 }
 
+/* Handles of standard input, output and error, in an Array. */
+static bool
+file_stdio_handles(imago_vm *vm, uint32_t num_args)
+{
+	if (num_args != 0) {
+		return vm_fail(vm, BAD_NUM_ARGS);
+	}
+	const imago_memory_kind kind = vm->kind;
+	const uint64_t num_slots = HANDLE_BYTES / imago_word_bytes(kind);
+	if (!vm_reserve(vm, STANDARD_FILES * imago_memory_object_bytes(kind, num_slots) +
+	                        imago_memory_object_bytes(kind, STANDARD_FILES))) {
+		return false;
+	}
+	imago_oop array = imago_memory_make(vm->memory, vm_special(vm, IMAGO_SPECIAL_CLASS_ARRAY),
+	                                    IMAGO_FORMAT_INDEXABLE, STANDARD_FILES);
+	for (uint8_t i = 0; array != 0 && i < STANDARD_FILES; i++) {
+		imago_oop handle = imago_memory_make(
+		    vm->memory, vm_special(vm, IMAGO_SPECIAL_CLASS_BYTE_ARRAY),
+		    kind.v3 ? (uint32_t)IMAGO_V3_FORMAT_BITS8 : (uint32_t)IMAGO_FORMAT_BITS8, num_slots);
+		if (handle == 0) {
+			return vm_fail(vm, NO_MEMORY);
+		}
+		imago_memory_body(vm->memory, handle, kind)[0] = i;
+		vm_set_slot(vm, array, i, handle);
+	}
+	return array != 0 ? vm_answer(vm, 0, array) : vm_fail(vm, NO_MEMORY);
+}
+
 static bool
 file_open(imago_vm *vm, uint32_t num_args)
 {
@@ -352,6 +380,7 @@ static const named_primitive named[] = {
     {"FilePlugin", "primitiveFileSetPosition", file_set_position},
     {"FilePlugin", "primitiveFileAtEnd", file_at_end},
     {"FilePlugin", "primitiveFileFlush", file_flush},
+    {"FilePlugin", "primitiveFileStdioHandles", file_stdio_handles},
     {"FilePlugin", "primitiveDirectoryDelimitor", directory_delimiter},
 };
 

@@ -408,8 +408,9 @@ fill_special_objects(imago_builder *builder, uint64_t num_specials)
 	}
 }
 
-void
-builder_make_kernel(imago_builder *builder)
+/* All but the methods; the binding of Object. */
+static imago_oop
+make_objects(imago_builder *builder)
 {
 	builder_make_first_objects(builder);
 	make_classes(builder);
@@ -422,11 +423,24 @@ builder_make_kernel(imago_builder *builder)
 	builder->special_objects = new_array(builder, num_specials);
 	fill_special_objects(builder, num_specials);
 	make_special_selectors(builder);
-	imago_oop binding = make_globals(builder);
+	return make_globals(builder);
+}
+
+void
+builder_make_kernel(imago_builder *builder)
+{
+	imago_oop binding = make_objects(builder);
 	imago_oop not_understood = imago_builder_fetch(builder, builder->special_objects,
 	                                               IMAGO_SPECIAL_SELECTOR_DOES_NOT_UNDERSTAND);
 	install(builder, not_understood, binding, 1, false);
 	imago_oop start = install(builder, new_symbol(builder, "start"), binding, 0,
 	                          builder->format->multiple_bytecode_sets);
 	make_processes(builder, start);
+}
+
+void
+builder_make_bare_kernel(imago_builder *builder)
+{
+	(void)make_objects(builder);
+	make_processes(builder, builder->nil);
 }

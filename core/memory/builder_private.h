@@ -186,6 +186,9 @@ imago_status builder_create_with(imago_builder **out, const imago_builder_option
 /* builder_kernel.c */
 void builder_make_kernel(imago_builder *builder);
 
+/* The same without a method: the active process is to be told what to go on with. */
+void builder_make_bare_kernel(imago_builder *builder);
+
 /* What the layout has for a class of the kernel, or NULL. */
 const builder_kernel_row *builder_kernel_row_of(const imago_builder *builder,
                                                 imago_kernel_class id);

@@ -76,7 +76,30 @@ spur_peer() {
 	[ "$fate" = "$wanted" ] || fail "$2 after a composed image: $fate"
 }
 
-[ "$case" = scratch_lives ] || [ -n "$images" ] || skip "no real images"
+# kernel_peer LAYOUT…: the machine runs each program of "imago make --kernel" to its end, and what it
+# prints is what "imago run" prints. A layout may have a format number and bytecodes behind it.
+kernel_peer() {
+	local layout program ours
+	for layout in "$@"; do
+		for program in hello loop sends allocation blocks floats large processes timer objects unwinding; do
+			# This machine turns Floats of an image in the other byte order by the format number,
+			# not by the flag that says which half comes first (v3.md, section 7).
+			[ "$layout:$program" = v3be:floats ] && continue
+			# shellcheck disable=SC2086 # words
+			"$imago" make "$place/kernel.image" --kernel --program $program --layout $layout \
+				2>"$place/refused" || {
+				grep -q "program of that name in this format" "$place/refused" && continue
+				fail "imago make --kernel --program $program --layout $layout"
+			}
+			ours=$("$imago" run "$place/kernel.image") || fail "imago run: $program in $layout"
+			run "$machine" "$place/kernel.image"
+			[ "$fate" = "ended with 0" ] || fail "$program in $layout: $fate: $output"
+			[ "$output" = "$ours" ] || fail "$program in $layout prints $output, not $ours"
+		done
+	done
+}
+
+case $case in scratch_lives | kernel_*) ;; *) [ -n "$images" ] || skip "no real images" ;; esac
 case $case in
 v3_ends)
 	find_v3_machine
@@ -103,6 +126,24 @@ spur32)
 spur64)
 	[ -n "${IMAGO_PEER_SPUR64-}" ] || skip "no Spur 64-bit machine: IMAGO_PEER_SPUR64=COMMAND"
 	spur_peer "$IMAGO_PEER_SPUR64" "$images/spur64-68021-pharo-vm.image"
+	;;
+kernel_v3)
+	find_v3_machine
+	"$imago" make "$place/broken.image" --kernel --layout v3 || fail "imago make --kernel"
+	printf '\377\377\377\370' | dd of="$place/broken.image" bs=1 seek=16 conv=notrunc status=none
+	run "$machine" "$place/broken.image"
+	[ "$fate" = "ended with 0" ] && fail "the machine runs a broken image"
+	kernel_peer v3 v3be "v3 --format 6504" "v3 --format 6502" "v3be --format 6502"
+	;;
+kernel_spur32)
+	[ -n "${IMAGO_PEER_SPUR32-}" ] || skip "no Spur 32-bit machine: IMAGO_PEER_SPUR32=COMMAND"
+	machine=$IMAGO_PEER_SPUR32
+	kernel_peer "spur32 --bytecodes ${IMAGO_PEER_BYTECODES:-v3}"
+	;;
+kernel_spur64)
+	[ -n "${IMAGO_PEER_SPUR64-}" ] || skip "no Spur 64-bit machine: IMAGO_PEER_SPUR64=COMMAND"
+	machine=$IMAGO_PEER_SPUR64
+	kernel_peer "spur64 --bytecodes ${IMAGO_PEER_BYTECODES:-v3}"
 	;;
 *) fail "no such case: $case" ;;
 esac

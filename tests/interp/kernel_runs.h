@@ -1,0 +1,43 @@
+/* kernel_runs.h: the programs of kernel images, and what each prints in one round. */
+#ifndef IMAGO_TESTS_KERNEL_RUNS_H
+#define IMAGO_TESTS_KERNEL_RUNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "imago/heap.h"
+#include "imago/vm.h"
+#include "layouts.h"
+
+typedef struct kernel_program {
+	const char *name;
+	const char *output; /* of one round */
+	bool closures;      /* not for 6502 */
+	bool outside;       /* it asks for the clock */
+} kernel_program;
+
+enum { NUM_KERNEL_PROGRAMS = 11 };
+extern const kernel_program kernel_programs[NUM_KERNEL_PROGRAMS];
+
+/* The image of a program in a layout; NULL where there is none (6502 has no closures). */
+imago_heap *kernel_image(const test_layout *layout, const kernel_program *program,
+                         imago_allocator *allocator);
+
+enum { MAX_OUTPUT = 256 };
+
+/* What became of a run; of several, one after the other. */
+typedef struct kernel_run {
+	char text[MAX_OUTPUT];
+	size_t size;
+	uint64_t num_bytecodes, num_sends;
+	imago_vm_result result;
+} kernel_run;
+
+/* Runs a heap; *after, unless NULL, is the image that it became. */
+void kernel_run_heap(const imago_heap *heap, uint64_t fuel, kernel_run *run, imago_heap **after,
+                     imago_allocator *allocator);
+
+/* Fails the test when the checker has a finding in it; errors only where the image ran. */
+void kernel_expect_clean(const imago_heap *heap, const char *name, bool warnings_too);
+
+#endif

@@ -1,0 +1,161 @@
+/* assemble_test.c: the assembler's text: what it makes, byte by byte, in each set of bytecodes;
+ * what it refuses, with the line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "imago/kernel.h"
+#include "imago/method.h"
+#include "small_image.h"
+
+static const struct {
+	const char *text, *complaint;
+	uint64_t line;
+} refusals[] = {
+    {"\n\nsend x\n", "an instruction outside a method", 3},
+    {"class A Nobody\n", "a class without superclass, or with too much", 1},
+    {"where else\n", "no such kind of image", 1},
+    {"slots Nobody a\n", "slots of no class, or too many", 1},
+    {"program a Nobody\n", "a program without a class", 1},
+    {"method Nobody x\n", "a method of no class", 1},
+    {"method Object x: \n", "a pattern with too few names, or too many", 1},
+    {"method Object x\n\tfly\n", "no such instruction", 2},
+    {"method Object x\n\tfly high\n", "no such instruction", 2},
+    {"method Object x ; a comment\n\n\tpush self . push it\n", "a name that nothing has", 3},
+    {"method Object x\n\tpop it\n", "no variable to store into", 2},
+    {"method Object x\n\treturn 5\n", "only a constant is returned at once", 2},
+    {"method Object x\n\tpush self\n\tprimitive 5\n", "a primitive comes first", 3},
+    {"method Object x\n\tprimitive 5000\n", "no such primitive", 2},
+    {"method Object x\n\tjump nowhere\n", "a jump to nowhere, or too far", 2},
+    {"method Object x\nhere:\nhere:\n", "a label twice", 3},
+    {"method Object x\nhere:\n\tjumpTrue here\n", "only an unconditional jump goes back", 3},
+    {"method Object x\n\tend\n", "no block to end", 2},
+    {"method Object x\n\tblock\n", "a block does not end", 2},
+    {"method Object x\n\tblock copy it\n", "a block copies what there is not", 2},
+    {"method Object x\n\tarray 128\n", "an array of 0 to 127", 2},
+    {"method Object x\n\tbytes 5 256\n", "a byte is 0 to 255", 2},
+    {"method Object x | a a\n\tblock b b\n", "too many names, or one twice", 2},
+};
+
+static imago_status
+assemble(const test_layout *layout, const char *text, imago_error *error)
+{
+	imago_allocator allocator;
+	imago_assembled assembled;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder *builder = test_builder(layout, &allocator);
+	assert_non_null(builder);
+	imago_status status = imago_assemble(builder, text, IMAGO_BYTECODES_BY_FORMAT, NULL, &assembled,
+	                                     &allocator, error);
+	imago_builder_destroy(builder);
+	assert_int_equal(allocator.used, 0);
+	return status;
+}
+
+static void
+what_a_text_cannot_mean_is_refused_with_its_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		imago_error error;
+		assert_int_equal(assemble(&test_layouts[0], refusals[i].text, &error), IMAGO_EUSAGE);
+		assert_string_equal(error.what, refusals[i].complaint);
+		assert_int_equal(error.found, refusals[i].line);
+	}
+}
+
+static void
+what_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	char text[40000] = "method Object x\n";
+	imago_error error;
+	for (int i = 0; i < 70; i++) {
+		char line[32];
+		(void)snprintf(line, sizeof line, "\tpush %d\n", 1000 + i);
+		strcat(text, line);
+	}
+	assert_int_equal(assemble(&test_layouts[0], text, &error), IMAGO_EUSAGE);
+	assert_string_equal(error.what, "too many literals");
+	strcpy(text, "method Object x\n\tjump far\n");
+	for (int i = 0; i < 1100; i++) {
+		strcat(text, "\tdrop\n");
+	}
+	strcat(text, "far:\n");
+	assert_int_equal(assemble(&test_layouts[0], text, &error), IMAGO_EUSAGE);
+	assert_string_equal(error.what, "a jump to nowhere, or too far");
+	assert_int_equal(error.found, 2);
+}
+
+/* One method in each set: the bytes are those of formats/bytecodes.md. */
+static const char sample[] = "where sista\nclass CompiledBlock CompiledMethod %code\nwhere all\n"
+                             "class Pair Object left right\n"
+                             "method Pair x: a | t\n"
+                             "\tpush right . push a . send + . pop t . push t . send foo:bar:baz:\n"
+                             "here:\n"
+                             "\tpush 7 . jumpFalse out . jump here\n"
+                             "out:\n"
+                             "\tblock x copy a . push x . end\n"
+                             "\tstore left . return\n"
+                             "entry\n";
+
+static const uint8_t closures[] = {1,   16, 176, 105, 17, 131, 96, 33,  172, 2, 163,
+                                   251, 16, 143, 17,  0,  2,   16, 125, 129, 0, 124};
+static const uint8_t old[] = {1,   16,  176, 105, 17, 131, 96, 33,  172, 2, 163, 251,
+                              137, 118, 200, 164, 3,  106, 18, 125, 129, 0, 124};
+static const uint8_t sista[] = {1,   64,  96,  209, 65, 234, 3, 232, 7,   239, 4,
+                                225, 255, 237, 248, 64, 249, 1, 1,   243, 0,   92};
+
+static void
+expect_code(const char *layout_name, const uint8_t *code, size_t size)
+{
+	const test_layout *layout = test_layout_find(layout_name);
+	imago_allocator allocator;
+	imago_assembled assembled;
+	imago_error error;
+	imago_object object;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_builder *builder = test_builder(layout, &allocator);
+	assert_int_equal(imago_assemble(builder, sample, IMAGO_BYTECODES_BY_FORMAT, NULL, &assembled,
+	                                &allocator, &error),
+	                 IMAGO_OK);
+	assert_int_equal(assembled.entry_offset, size);
+	imago_heap *heap = test_finish(builder);
+	assert_int_equal(imago_heap_decode_object(heap, assembled.entry_method, &object, &error),
+	                 IMAGO_OK);
+	const imago_method method = imago_method_decode(heap, &object);
+	assert_int_equal(method.num_args, 1);
+	assert_int_equal(method.num_temps, assembled.entry_temps);
+	assert_int_equal(method.end - method.first_bytecode, size);
+	const uint8_t *bytes = imago_heap_bytes(heap, object.body + method.first_bytecode, size);
+	assert_non_null(bytes);
+	assert_memory_equal(bytes, code, size);
+	imago_heap_destroy(heap);
+	assert_int_equal(allocator.used, 0);
+}
+
+static void
+each_set_has_its_bytecodes(void **state)
+{
+	(void)state;
+	expect_code("spur32", closures, sizeof closures);
+	expect_code("v3be", closures, sizeof closures);
+	expect_code("v3-6502", old, sizeof old);
+	expect_code("spur64-68533", sista, sizeof sista);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_a_text_cannot_mean_is_refused_with_its_line),
+	    cmocka_unit_test(what_does_not_fit_is_refused),
+	    cmocka_unit_test(each_set_has_its_bytecodes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
