@@ -38,8 +38,10 @@ check_bits(check_context *context, const imago_object *object)
 		                    IMAGO_NOTHING_EXPECTED);
 	}
 	if ((bits & IMAGO_BIT_REMEMBERED) != 0 && segment->space == IMAGO_SPACE_OLD) {
-		check_report_object(context, IMAGO_RULE_OBJECT_REMEMBERED, object, bits,
-		                    IMAGO_NOTHING_EXPECTED);
+		/* V3 VMs set it once more between their collection and the saving (seen). */
+		bool spur = context->facts->heap->model == IMAGO_SPUR;
+		check_report_object(context, spur ? IMAGO_RULE_OBJECT_REMEMBERED : IMAGO_RULE_V3_ROOT_BIT,
+		                    object, bits, IMAGO_NOTHING_EXPECTED);
 	}
 	if ((bits & IMAGO_BIT_GREY) != 0) {
 		check_report_object(context, IMAGO_RULE_OBJECT_GREY, object, bits, IMAGO_NOTHING_EXPECTED);

@@ -157,6 +157,9 @@ create_from(imago_object_memory *memory, const imago_heap *heap,
 	for (imago_oop oop = imago_memory_first(memory); oop != 0;
 	     oop = imago_memory_next(memory, oop)) {
 		follow_slots(memory, oop);
+		if (!imago_memory_is_perm(memory, oop)) {
+			object_memory_forget(memory, oop); /* what the saver remembered (rule v3.rootBit) */
+		}
 	}
 	/* What a context's stale slots hold need not be an object. */
 	object_memory_clear_dead_slots(memory);

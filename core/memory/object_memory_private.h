@@ -94,6 +94,9 @@ imago_oop object_memory_class_at(const imago_object_memory *memory, uint32_t ind
 
 void object_memory_copy_hash(imago_object_memory *memory, imago_oop from, imago_oop to);
 
+/* Clears the bit that says that an old object is among the remembered ones. */
+void object_memory_forget(imago_object_memory *memory, imago_oop oop);
+
 /* An object of old space; 0 when that is full. Slots are not set. */
 imago_oop object_memory_make_old(imago_object_memory *memory, uint64_t class_tag, uint32_t format,
                                  uint64_t num_slots);

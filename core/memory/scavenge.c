@@ -144,8 +144,8 @@ promote_slots(imago_object_memory *memory, imago_oop oop)
 	}
 }
 
-static void
-forget(imago_object_memory *memory, imago_oop oop)
+void
+object_memory_forget(imago_object_memory *memory, imago_oop oop)
 {
 	const imago_memory_kind word = {.wide = !memory->kind.v3};
 	if (imago_memory_is_perm(memory, oop)) {
@@ -168,7 +168,7 @@ promote_from_all(imago_object_memory *memory, imago_addr old_end)
 		const imago_bitmap *young = &memory->perm->given_young;
 		for (uint64_t bit = 0; (bit = imago_bitmap_next(young, bit)) < young->num_bits; bit++) {
 			imago_oop oop = object_memory_perm_at(memory, bit);
-			forget(memory, oop);
+			object_memory_forget(memory, oop);
 			promote_slots(memory, oop);
 		}
 	}
@@ -181,7 +181,7 @@ promote_from_old(imago_object_memory *memory, imago_addr old_end)
 		promote_from_all(memory, old_end);
 	}
 	for (uint64_t i = 0; i < memory->num_remembered; i++) {
-		forget(memory, memory->remembered[i]);
+		object_memory_forget(memory, memory->remembered[i]);
 		promote_slots(memory, memory->remembered[i]);
 	}
 	memory->num_remembered = 0;
