@@ -67,13 +67,14 @@ point_at_code(imago_vm *vm, const vm_method *method)
 	}
 }
 
-/* Makes a context the active one, with what its slots say. */
-bool
-vm_enter(imago_vm *vm, imago_oop context)
+/* Makes a context the active one, with what its slots say; not judged yet. */
+static bool
+enter(imago_vm *vm, imago_oop context)
 {
 	vm_method method;
 	vm->context = context;
 	vm->home = context;
+	vm->frame.trusted = false;
 	if (!vm_is_context(vm, context)) {
 		return vm_violation(vm, "what is to be resumed is not a context");
 	}
@@ -107,6 +108,31 @@ vm_enter(imago_vm *vm, imago_oop context)
 	return true;
 }
 
+bool
+vm_enter(imago_vm *vm, imago_oop context)
+{
+	if (!enter(vm, context)) {
+		return false;
+	}
+	vm->frame.trusted = vm_judge(vm);
+	return true;
+}
+
+/* In the middle of a bytecode the stack is not what its code says, but what was admitted stays so:
+ * unless the context was given another method or home. */
+bool
+vm_enter_again(imago_vm *vm)
+{
+	imago_oop home = vm->home;
+	imago_oop method = vm->method;
+	bool trusted = vm->frame.trusted;
+	if (!enter(vm, vm->context)) {
+		return false;
+	}
+	vm->frame.trusted = trusted && vm->home == home && vm->method == method;
+	return true;
+}
+
 /* A young context for a method, with receiver and arguments taken over from the stack of the
  * active one (stored already), which becomes its sender. Temporaries are nil. */
 static bool
@@ -117,10 +143,14 @@ make_context(imago_vm *vm, const vm_method *method, imago_oop receiver, imago_oo
 	if (method->num_args > method->num_temps || method->num_temps > size) {
 		return vm_violation(vm, "a method's temporaries do not fit its frame");
 	}
+	imago_addr end = vm->memory->eden_top;
 	imago_oop context = imago_memory_make_unset(vm->memory, vm->context_tag, IMAGO_FORMAT_MIXED,
 	                                            CONTEXT_FIXED + size);
 	if (context == 0) {
 		return vm_stop(vm, IMAGO_VM_MEMORY, "no room for a context");
+	}
+	if (context == end) {
+		vm_made_private(vm, context);
 	}
 	const imago_object_memory *memory = vm->memory;
 	const imago_memory_kind kind = vm->kind;
@@ -154,6 +184,7 @@ enter_new(imago_vm *vm, imago_oop context, const vm_method *method, uint32_t sta
 	point_at_code(vm, method);
 	vm->frame.ip = vm->frame.body + method->first_pc;
 	vm->frame.sp = vm->frame.stack + ((int64_t)stackp - 1) * (int64_t)imago_word_bytes(vm->kind);
+	vm->frame.trusted = vm_judge(vm);
 }
 
 /* Calls a method: receiver and arguments are on the stack. */
@@ -196,6 +227,7 @@ vm_activate_block_context(imago_vm *vm, imago_oop block, uint32_t num_args)
 	vm_set_slot(vm, block, CONTEXT_STACKP, vm_integer_oop(vm, num_args));
 	vm_drop(vm, num_args + 1);
 	vm_store_frame(vm);
+	vm_capture(vm);
 	vm_set_slot(vm, block, CONTEXT_SENDER, vm->context);
 	return vm_enter(vm, block);
 }
@@ -295,6 +327,8 @@ cannot_return(imago_vm *vm, imago_oop value)
 	if (!vm_has_room(vm, 2)) {
 		return vm_violation(vm, "no room on the stack for #cannotReturn:");
 	}
+	vm_capture(vm);
+	vm->frame.trusted = false; /* a return may be followed by anything */
 	vm_push(vm, vm->context);
 	vm_push(vm, value);
 	return vm_send_special(vm, IMAGO_SPECIAL_SELECTOR_CANNOT_RETURN, 1);
@@ -307,13 +341,14 @@ vm_return_to(imago_vm *vm, imago_oop target, imago_oop value)
 	if (!vm_is_context(vm, target) || !vm_is_integer(vm, vm_slot(vm, target, CONTEXT_PC))) {
 		return cannot_return(vm, value);
 	}
-	if (!vm_enter(vm, target)) {
+	if (!enter(vm, target)) {
 		return false;
 	}
 	if (!vm_has_room(vm, 1)) {
 		return vm_violation(vm, "no room on the stack for a returned value");
 	}
 	vm_push(vm, value);
+	vm->frame.trusted = vm_judge(vm);
 	return true;
 }
 
@@ -371,6 +406,8 @@ return_non_locally(imago_vm *vm, imago_oop home, imago_oop value)
 		if (!vm_has_room(vm, 3)) {
 			return vm_violation(vm, "no room on the stack for #aboutToReturn:through:");
 		}
+		vm_capture(vm);
+		vm->frame.trusted = false;
 		vm_push(vm, vm->context);
 		vm_push(vm, value);
 		vm_push(vm, marked);

@@ -1,67 +1,117 @@
 /* frame_access.h: what bytecodes reach into: the stack, temporaries, literals, slots. Always
  * inline, with the kind of memory as a constant; each says whether what it was asked for is there.
+ *
+ * In the careful loop every bytecode is asked about everything. In the other one the code was
+ * admitted (admit.c): the stack, temporaries and literals are as they should be, and only objects
+ * are asked. IMAGO_UNCHECKED leaves that out, too: for the benchmark, to tell what it costs.
  */
 #ifndef IMAGO_INTERP_FRAME_ACCESS_H
 #define IMAGO_INTERP_FRAME_ACCESS_H
 
 #include "vm_private.h"
 
-/* The registers of the loop. */
+#ifdef IMAGO_UNCHECKED
+enum { CHECKS_OBJECTS = 0 };
+#else
+enum { CHECKS_OBJECTS = 1 };
+#endif
+
+/* A loop's constants. */
+typedef struct loop_mode {
+	imago_memory_kind kind;
+	bool careful;
+} loop_mode;
+
+/* The registers of the loop; the rest of the frame stays in the machine. */
 typedef struct registers {
-	vm_frame f;
+	const uint8_t *ip;
+	uint8_t *sp;
+	uint8_t *temps;
+	const uint8_t *literals;
+	imago_oop receiver;
+	uint32_t set;  /* SISTA or 0 */
+	uint64_t left; /* bytecodes */
 } registers;
 
-IMAGO_ALWAYS_INLINE bool
-push(registers *r, imago_oop value, imago_memory_kind kind)
+/* The machine gets its frame back. */
+IMAGO_ALWAYS_INLINE void
+leave(imago_vm *vm, const registers *r)
 {
-	uint8_t *sp = r->f.sp + imago_word_bytes(kind);
-	if (IMAGO_UNLIKELY(sp >= r->f.stack_end)) {
+	vm->frame.ip = r->ip;
+	vm->frame.sp = r->sp;
+	vm->left = r->left;
+}
+
+IMAGO_ALWAYS_INLINE void
+fetch(const imago_vm *vm, registers *r)
+{
+	const vm_frame *frame = &vm->frame;
+	r->ip = frame->ip;
+	r->sp = frame->sp;
+	r->temps = frame->temps;
+	r->literals = frame->literals;
+	r->receiver = frame->receiver;
+	r->set = frame->sista ? SISTA : 0;
+}
+
+IMAGO_ALWAYS_INLINE bool
+push(const imago_vm *vm, registers *r, imago_oop value, loop_mode m)
+{
+	uint8_t *sp = r->sp + imago_word_bytes(m.kind);
+	if (m.careful && IMAGO_UNLIKELY(sp >= vm->frame.stack_end)) {
 		return false;
 	}
-	r->f.sp = sp;
-	imago_word_put(sp, value, kind);
+	r->sp = sp;
+	imago_word_put(sp, value, m.kind);
 	return true;
 }
 
 IMAGO_ALWAYS_INLINE imago_oop
-top(const registers *r, imago_memory_kind kind)
+top(const registers *r, loop_mode m)
 {
-	return imago_word_get(r->f.sp, kind);
+	return imago_word_get(r->sp, m.kind);
+}
+
+IMAGO_ALWAYS_INLINE void
+drop(registers *r, loop_mode m)
+{
+	r->sp -= imago_word_bytes(m.kind);
 }
 
 IMAGO_ALWAYS_INLINE bool
-holds(const registers *r, uint32_t count, imago_memory_kind kind)
+holds(const imago_vm *vm, const registers *r, uint32_t count, loop_mode m)
 {
-	return r->f.sp - r->f.stack >= (int64_t)(count - 1) * (int64_t)imago_word_bytes(kind);
+	return !m.careful ||
+	       r->sp - vm->frame.stack >= (int64_t)(count - 1) * (int64_t)imago_word_bytes(m.kind);
 }
 
 IMAGO_ALWAYS_INLINE bool
-get_temp(const registers *r, uint32_t index, imago_oop *out, imago_memory_kind kind)
+get_temp(const imago_vm *vm, const registers *r, uint32_t index, imago_oop *out, loop_mode m)
 {
-	if (IMAGO_UNLIKELY(index >= r->f.num_temps)) {
+	if (m.careful && IMAGO_UNLIKELY(index >= vm->frame.num_temps)) {
 		return false;
 	}
-	*out = imago_word_get(r->f.temps + (size_t)index * imago_word_bytes(kind), kind);
+	*out = imago_word_get(r->temps + (size_t)index * imago_word_bytes(m.kind), m.kind);
 	return true;
 }
 
 IMAGO_ALWAYS_INLINE bool
-set_temp(registers *r, uint32_t index, imago_oop value, imago_memory_kind kind)
+set_temp(const imago_vm *vm, const registers *r, uint32_t index, imago_oop value, loop_mode m)
 {
-	if (IMAGO_UNLIKELY(index >= r->f.num_temps)) {
+	if (m.careful && IMAGO_UNLIKELY(index >= vm->frame.num_temps)) {
 		return false;
 	}
-	imago_word_put(r->f.temps + (size_t)index * imago_word_bytes(kind), value, kind);
+	imago_word_put(r->temps + (size_t)index * imago_word_bytes(m.kind), value, m.kind);
 	return true;
 }
 
 IMAGO_ALWAYS_INLINE bool
-get_literal(const registers *r, uint32_t index, imago_oop *out, imago_memory_kind kind)
+get_literal(const imago_vm *vm, const registers *r, uint32_t index, imago_oop *out, loop_mode m)
 {
-	if (IMAGO_UNLIKELY(index >= r->f.num_literals)) {
+	if (m.careful && IMAGO_UNLIKELY(index >= vm->frame.num_literals)) {
 		return false;
 	}
-	*out = imago_word_get(r->f.literals + (size_t)index * imago_word_bytes(kind), kind);
+	*out = imago_word_get(r->literals + (size_t)index * imago_word_bytes(m.kind), m.kind);
 	return true;
 }
 
@@ -69,8 +119,9 @@ get_literal(const registers *r, uint32_t index, imago_oop *out, imago_memory_kin
 IMAGO_ALWAYS_INLINE bool
 has_slot(const imago_vm *vm, imago_oop oop, uint32_t index, imago_memory_kind kind)
 {
-	return imago_memory_is_pointer(kind, oop) && imago_memory_has_pointers(vm->memory, oop, kind) &&
-	       imago_memory_num_slots(vm->memory, oop, kind) > index;
+	return !CHECKS_OBJECTS || (imago_memory_is_pointer(kind, oop) &&
+	                           imago_memory_has_pointers(vm->memory, oop, kind) &&
+	                           imago_memory_num_slots(vm->memory, oop, kind) > index);
 }
 
 IMAGO_ALWAYS_INLINE bool
@@ -92,7 +143,7 @@ put_slot(imago_vm *vm, imago_oop oop, uint32_t index, imago_oop value, imago_mem
 		return false;
 	}
 	uint64_t header = imago_memory_header(vm->memory, oop, kind);
-	if (IMAGO_UNLIKELY((header >> (kind.v3 ? 29 : 23) & 1) != 0)) {
+	if (CHECKS_OBJECTS && IMAGO_UNLIKELY((header >> (kind.v3 ? 29 : 23) & 1) != 0)) {
 		return false;
 	}
 	imago_memory_set_slot(vm->memory, oop, index, value, kind);
@@ -100,21 +151,19 @@ put_slot(imago_vm *vm, imago_oop oop, uint32_t index, imago_oop value, imago_mem
 }
 
 IMAGO_ALWAYS_INLINE bool
-get_association(const imago_vm *vm, const registers *r, uint32_t index, imago_oop *out,
-                imago_memory_kind kind)
+get_association(const imago_vm *vm, const registers *r, uint32_t index, imago_oop *out, loop_mode m)
 {
 	imago_oop association;
-	return get_literal(r, index, &association, kind) &&
-	       get_slot(vm, association, ASSOCIATION_VALUE, out, kind);
+	return get_literal(vm, r, index, &association, m) &&
+	       get_slot(vm, association, ASSOCIATION_VALUE, out, m.kind);
 }
 
 IMAGO_ALWAYS_INLINE bool
-put_association(imago_vm *vm, const registers *r, uint32_t index, imago_oop value,
-                imago_memory_kind kind)
+put_association(imago_vm *vm, const registers *r, uint32_t index, imago_oop value, loop_mode m)
 {
 	imago_oop association;
-	return get_literal(r, index, &association, kind) &&
-	       put_slot(vm, association, ASSOCIATION_VALUE, value, kind);
+	return get_literal(vm, r, index, &association, m) &&
+	       put_slot(vm, association, ASSOCIATION_VALUE, value, m.kind);
 }
 
 /* Arithmetic special selector on two SmallIntegers: false when it is to be sent. Booleans are
@@ -204,34 +253,34 @@ integer_operation(const imago_vm *vm, uint32_t operation, int64_t a, int64_t b, 
 
 /* One special selector without a send, where that is possible. */
 IMAGO_ALWAYS_INLINE bool
-short_cut(const imago_vm *vm, registers *r, uint32_t index, imago_memory_kind kind)
+short_cut(const imago_vm *vm, registers *r, uint32_t index, loop_mode m)
 {
 	imago_oop result;
 	if (index == 22 || (index == 24 && !vm->has_block_contexts)) {
-		if (!holds(r, 2, kind)) {
+		if (!holds(vm, r, 2, m)) {
 			return false;
 		}
-		imago_oop right = top(r, kind);
-		r->f.sp -= imago_word_bytes(kind);
-		result = vm_boolean(vm, (top(r, kind) == right) == (index == 22));
-		imago_word_put(r->f.sp, result, kind);
+		imago_oop right = top(r, m);
+		drop(r, m);
+		result = vm_boolean(vm, (top(r, m) == right) == (index == 22));
+		imago_word_put(r->sp, result, m.kind);
 		return true;
 	}
-	if (index == 23 && holds(r, 1, kind)) {
-		result = imago_memory_class_of(vm->memory, top(r, kind));
+	if (index == 23 && holds(vm, r, 1, m)) {
+		result = imago_memory_class_of(vm->memory, top(r, m));
 		if (result != 0) {
-			imago_word_put(r->f.sp, result, kind);
+			imago_word_put(r->sp, result, m.kind);
 		}
 		return result != 0;
 	}
-	if (index < 16 && holds(r, 2, kind)) {
-		imago_oop right = top(r, kind);
-		imago_oop left = imago_word_get(r->f.sp - imago_word_bytes(kind), kind);
-		if (imago_memory_is_integer(kind, left) && imago_memory_is_integer(kind, right) &&
-		    integer_operation(vm, index, imago_memory_integer(kind, left),
-		                      imago_memory_integer(kind, right), &result, kind)) {
-			r->f.sp -= imago_word_bytes(kind);
-			imago_word_put(r->f.sp, result, kind);
+	if (index < 16 && holds(vm, r, 2, m)) {
+		imago_oop right = top(r, m);
+		imago_oop left = imago_word_get(r->sp - imago_word_bytes(m.kind), m.kind);
+		if (imago_memory_is_integer(m.kind, left) && imago_memory_is_integer(m.kind, right) &&
+		    integer_operation(vm, index, imago_memory_integer(m.kind, left),
+		                      imago_memory_integer(m.kind, right), &result, m.kind)) {
+			drop(r, m);
+			imago_word_put(r->sp, result, m.kind);
 			return true;
 		}
 	}
@@ -240,14 +289,49 @@ short_cut(const imago_vm *vm, registers *r, uint32_t index, imago_memory_kind ki
 
 /* A jump; false when it leaves the method. */
 IMAGO_ALWAYS_INLINE bool
-jump(registers *r, int32_t distance)
+jump(const imago_vm *vm, registers *r, int32_t distance, loop_mode m)
 {
-	int64_t place = (r->f.ip - r->f.body) + distance;
-	if (IMAGO_UNLIKELY(place < r->f.literals - r->f.body || place > r->f.code_end - r->f.body)) {
+	if (!m.careful) {
+		r->ip += distance;
+		return true;
+	}
+	const vm_frame *frame = &vm->frame;
+	int64_t place = (r->ip - frame->body) + distance;
+	if (IMAGO_UNLIKELY(place < r->literals - frame->body ||
+	                   place > frame->code_end - frame->body)) {
 		return false;
 	}
-	r->f.ip = r->f.body + place;
+	r->ip = frame->body + place;
 	return true;
+}
+
+/* A conditional jump. False: what decides is no Boolean. */
+IMAGO_ALWAYS_INLINE bool
+branch(const imago_vm *vm, registers *r, bool on_true, int32_t distance, const char **reason,
+       loop_mode m)
+{
+	if (!holds(vm, r, 1, m)) {
+		*reason = "the stack is empty";
+		return true;
+	}
+	imago_oop value = top(r, m);
+	bool is_true = value == vm->memory->true_object;
+	if (IMAGO_UNLIKELY(!is_true && value != vm->memory->false_object)) {
+		return false;
+	}
+	drop(r, m);
+	if (is_true == on_true && !jump(vm, r, distance, m)) {
+		*reason = "a jump out of the method";
+	}
+	return true;
+}
+
+/* Prefixes have served. */
+IMAGO_ALWAYS_INLINE void
+clear_extensions(imago_vm *vm)
+{
+	vm->frame.ext_a = vm->frame.ext_b = 0;
+	vm->frame.num_ext_b = 0;
 }
 
 #endif

@@ -46,6 +46,7 @@ vm_decode_method(const imago_vm *vm, imago_oop oop, vm_method *method)
 		return false;
 	}
 	method->first_pc = (uint32_t)first;
+	method->num_bytes = (uint32_t)num_bytes;
 	if (v3_shape) {
 		method->primitive = (uint32_t)((fields & 0x1FF) | (fields >> 28 & 1) << 9);
 	} else if ((fields >> 16 & 1) != 0 && num_bytes - first >= CALL_PRIMITIVE_BYTES) {
@@ -87,19 +88,13 @@ find_in_dictionary(const imago_vm *vm, imago_oop dictionary, imago_oop selector)
 	return 0;
 }
 
-static vm_cache_entry *
-cache_entry(imago_vm *vm, imago_oop selector, uint64_t tag)
-{
-	uint64_t hash = (selector >> 3) ^ (tag * 31);
-	return &vm->cache[(hash ^ hash >> 10) % CACHE_SIZE];
-}
-
-/* What a class answers to a selector; NULL when it does not, or when what it answers is no code. */
+/* What a class answers to a selector; NULL when it does not, or when what it answers is no code.
+ * The key is the class's (vm_class_key), under which the answer is kept. */
 const vm_method *
-vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t tag)
+vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 {
-	vm_cache_entry *entry = cache_entry(vm, selector, tag);
-	if (entry->selector == selector && entry->class_tag == tag) {
+	vm_cache_entry *entry = vm_cache_place(vm, selector, key);
+	if (entry->selector == selector && entry->class_key == key) {
 		return &entry->method;
 	}
 	vm->statistics.num_cache_misses++;
@@ -110,7 +105,8 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t tag)
 			if (!vm_decode_method(vm, found, &method)) {
 				return NULL;
 			}
-			*entry = (vm_cache_entry){selector, tag, method};
+			method.admitted = method.primitive == 0 && vm_admits_method(vm, &method);
+			*entry = (vm_cache_entry){selector, key, method};
 			return &entry->method;
 		}
 		cls = vm_slot(vm, cls, CLASS_SUPERCLASS);
@@ -196,22 +192,23 @@ make_message(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls)
 }
 
 static bool
-send_to_class(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls, uint64_t tag)
+send_to_class(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls, uint64_t key)
 {
 	vm->statistics.num_sends++;
-	const vm_method *method = vm_lookup(vm, selector, cls, tag);
+	const vm_method *method = vm_lookup(vm, selector, cls, key);
 	if (method != NULL) {
 		return vm_execute(vm, method, num_args);
 	}
 	imago_oop special = IMAGO_SPECIAL_SELECTOR_DOES_NOT_UNDERSTAND;
+	bool super = key != vm_class_key(vm->memory, vm_peek(vm, num_args), vm->kind);
 	if (!make_message(vm, selector, num_args, cls)) {
 		return false;
 	}
-	imago_oop receiver_class = vm->roots[2];
-	uint64_t receiver_tag = imago_memory_class_tag(vm->memory, vm_peek(vm, 1));
-	/* Looked up where the first lookup began: a super send's class has no tag of its own. */
-	uint64_t key = tag == receiver_tag || vm->kind.v3 ? receiver_tag : tag;
-	method = vm_lookup(vm, vm_special(vm, special), receiver_class, key);
+	/* Looked up where the first lookup began. Classes of V3 may have moved, and their keys. */
+	if (vm->kind.v3) {
+		key = super ? vm->roots[2] : vm_class_key(vm->memory, vm_peek(vm, 1), vm->kind);
+	}
+	method = vm_lookup(vm, vm_special(vm, special), vm->roots[2], key);
 	if (method == NULL) {
 		return vm_violation(vm, "#doesNotUnderstand: is not understood");
 	}
@@ -225,13 +222,13 @@ vm_send(imago_vm *vm, imago_oop selector, uint32_t num_args)
 		return vm_violation(vm, "a send without its receiver and arguments on the stack");
 	}
 	imago_oop receiver = vm_peek(vm, num_args);
-	uint64_t tag = imago_memory_class_tag(vm->memory, receiver);
-	vm_cache_entry *entry = cache_entry(vm, selector, tag);
-	if (IMAGO_LIKELY(entry->selector == selector && entry->class_tag == tag)) {
+	uint64_t key = vm_class_key(vm->memory, receiver, vm->kind);
+	vm_cache_entry *entry = vm_cache_place(vm, selector, key);
+	if (IMAGO_LIKELY(entry->selector == selector && entry->class_key == key)) {
 		vm->statistics.num_sends++;
 		return vm_execute(vm, &entry->method, num_args);
 	}
-	return send_to_class(vm, selector, num_args, imago_memory_class_of(vm->memory, receiver), tag);
+	return send_to_class(vm, selector, num_args, imago_memory_class_of(vm->memory, receiver), key);
 }
 
 bool
@@ -243,9 +240,9 @@ vm_send_super(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop sup
 	if (!vm_has_slots(vm, superclass, CLASS_FORMAT + 1)) {
 		return vm_violation(vm, "a super send without a superclass");
 	}
-	/* The tag of instances of the superclass: its index, or itself. */
-	uint64_t tag = vm->kind.v3 ? superclass : imago_memory_class_index(vm->memory, superclass);
-	return send_to_class(vm, selector, num_args, superclass, tag);
+	/* The key of instances of the superclass: its index, or itself. */
+	uint64_t key = vm->kind.v3 ? superclass : imago_memory_class_index(vm->memory, superclass);
+	return send_to_class(vm, selector, num_args, superclass, key);
 }
 
 bool

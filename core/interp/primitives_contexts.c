@@ -17,7 +17,7 @@ primitive_perform(imago_vm *vm, uint32_t num_args)
 	imago_oop selector = vm_peek(vm, num_args - 1);
 	imago_oop receiver = vm_peek(vm, num_args);
 	const vm_method *method = vm_lookup(vm, selector, imago_memory_class_of(vm->memory, receiver),
-	                                    imago_memory_class_tag(vm->memory, receiver));
+	                                    vm_class_key(vm->memory, receiver, vm->kind));
 	if (!vm_is_object(vm, selector) || (method != NULL && method->num_args != num_args - 1)) {
 		return vm_fail(vm, BAD_NUM_ARGS);
 	}
@@ -44,10 +44,10 @@ perform_array(imago_vm *vm, uint32_t dropped, imago_oop selector, imago_oop arra
 	    !vm_has_slots(vm, cls, CLASS_FORMAT + 1)) {
 		return vm_fail(vm, BAD_ARGUMENT);
 	}
-	uint64_t tag = superclass == 0 ? imago_memory_class_tag(vm->memory, receiver)
+	uint64_t key = superclass == 0 ? vm_class_key(vm->memory, receiver, vm->kind)
 	               : vm->kind.v3   ? superclass
 	                               : imago_memory_class_index(vm->memory, superclass);
-	const vm_method *method = vm_lookup(vm, selector, cls, tag);
+	const vm_method *method = vm_lookup(vm, selector, cls, key);
 	if (method != NULL && method->num_args != count) {
 		return vm_fail(vm, BAD_NUM_ARGS);
 	}
@@ -164,6 +164,7 @@ primitive_block_copy(imago_vm *vm, uint32_t num_args)
 		return false;
 	}
 	context = vm_peek(vm, 1);
+	vm_capture(vm);
 	imago_oop home = vm_is_block_context(vm, context) ? vm_slot(vm, context, BLOCK_HOME) : context;
 	imago_oop cls = vm_special(vm, IMAGO_SPECIAL_CLASS_BLOCK_CONTEXT);
 	imago_oop block = vm_has_slots(vm, cls, CLASS_FORMAT + 1)

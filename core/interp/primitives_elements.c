@@ -149,8 +149,13 @@ primitive_at_put(imago_vm *vm, uint32_t num_args)
 		return vm_fail(vm, NO_MODIFICATION);
 	}
 	imago_oop value = vm_peek(vm, 0);
-	return store_element(vm, vm_peek(vm, 2), &all, index, value) ? vm_answer(vm, 2, value)
-	                                                             : vm_fail(vm, BAD_ARGUMENT);
+	if (!store_element(vm, vm_peek(vm, 2), &all, index, value)) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	if (all.body == IMAGO_BODY_METHOD) {
+		vm_code_changed(vm, vm_peek(vm, 2));
+	}
+	return vm_answer(vm, 2, value);
 }
 
 bool

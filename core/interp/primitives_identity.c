@@ -109,7 +109,7 @@ become(imago_vm *vm, uint32_t num_args, bool two_way)
 		vm_store_frame(vm);
 		possible = imago_memory_become(vm->memory, pairs, pairs + count, count, two_way, !two_way);
 		vm_flush_cache(vm);
-		(void)vm_enter(vm, vm->context);
+		(void)vm_enter_again(vm);
 	}
 	imago_release(vm->allocator, pairs, 2 * count * sizeof *pairs);
 	return possible ? vm_answer(vm, 1, vm_peek(vm, 1)) : vm_fail(vm, BAD_ARGUMENT);
@@ -143,6 +143,7 @@ visible_from(const imago_vm *vm, imago_oop oop)
 static bool
 answer_from(imago_vm *vm, imago_oop oop, imago_oop cls)
 {
+	vm_capture(vm);
 	vm->statistics.num_outside++;
 	oop = visible_from(vm, oop);
 	while (oop != 0 && imago_memory_class_of(vm->memory, oop) != cls) {
@@ -174,6 +175,7 @@ primitive_some_object(imago_vm *vm, uint32_t num_args)
 {
 	imago_oop first = visible_from(vm, imago_memory_first(vm->memory));
 	vm->statistics.num_outside++;
+	vm_capture(vm);
 	return first != 0 ? vm_answer(vm, num_args, first) : vm_fail(vm, FAILED);
 }
 
@@ -186,6 +188,7 @@ primitive_next_object(imago_vm *vm, uint32_t num_args)
 	}
 	imago_oop next = visible_from(vm, imago_memory_next(vm->memory, oop));
 	vm->statistics.num_outside++;
+	vm_capture(vm);
 	return vm_answer(vm, 0, next != 0 ? next : vm_integer_oop(vm, 0));
 }
 

@@ -142,6 +142,7 @@ transfer_to(imago_vm *vm, imago_oop process)
 		return vm_violation(vm, "there is no scheduler");
 	}
 	vm_store_frame(vm);
+	vm_capture(vm);
 	if (is_process(vm, active)) {
 		vm_set_slot(vm, active, PROCESS_CONTEXT, vm->context);
 	}

@@ -72,6 +72,8 @@ step_send_special_selector(imago_vm *vm, uint32_t index)
 	if (num_args < 0 || num_args > 2) {
 		return step_judge(vm, vm_violation(vm, "a special selector with so many arguments"));
 	}
+	/* Code is admitted for the numbers that there should be. */
+	vm->frame.trusted = vm->frame.trusted && num_args == (int64_t)vm_special_args(index);
 	return step_judge(vm, vm_send(vm, vm_slot(vm, table, 2 * (uint64_t)index), (uint32_t)num_args));
 }
 
@@ -125,6 +127,7 @@ step_push_closure(imago_vm *vm, uint32_t num_args, uint32_t num_copied, uint32_t
 		return step_judge(vm, vm_stop(vm, IMAGO_VM_MEMORY, "no room for a closure"));
 	}
 	vm_frame *f = &vm->frame;
+	vm_capture(vm);
 	vm_set_slot(vm, closure, CLOSURE_OUTER, vm->context);
 	vm_set_slot(vm, closure, CLOSURE_START, vm_integer_oop(vm, f->ip - f->body + 1));
 	vm_set_slot(vm, closure, CLOSURE_NUM_ARGS, vm_integer_oop(vm, num_args));
@@ -181,6 +184,7 @@ step_push_full_closure(imago_vm *vm, uint32_t literal, uint8_t flags)
 	if ((flags & RECEIVER_ON_STACK) != 0) {
 		receiver = vm_peek(vm, num_copied);
 	}
+	vm_capture(vm);
 	vm_set_slot(vm, closure, CLOSURE_OUTER, (flags & NO_OUTER) != 0 ? vm_nil(vm) : vm->context);
 	vm_set_slot(vm, closure, CLOSURE_START, code);
 	vm_set_slot(vm, closure, CLOSURE_NUM_ARGS, vm_integer_oop(vm, block.num_args));
@@ -196,6 +200,7 @@ step_push_full_closure(imago_vm *vm, uint32_t literal, uint8_t flags)
 step
 step_must_be_boolean(imago_vm *vm)
 {
+	vm->frame.trusted = false; /* the answer stays on the stack, where the code has nothing */
 	return step_judge(vm, vm_send_special(vm, IMAGO_SPECIAL_SELECTOR_MUST_BE_BOOLEAN, 0));
 }
 
@@ -206,6 +211,7 @@ step_push_context(imago_vm *vm)
 		return step_judge(vm, vm_violation(vm, STACK_FULL));
 	}
 	/* The context must say where it is: somebody may look. */
+	vm_capture(vm);
 	vm_push(vm, vm->context);
 	vm_store_frame(vm);
 	return CHANGED;

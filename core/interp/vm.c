@@ -102,10 +102,54 @@ vm_violation(imago_vm *vm, const char *reason)
 	return vm_stop(vm, IMAGO_VM_VIOLATION, reason);
 }
 
+/* Contexts are made often: what their headers are is found once. */
+static void
+find_context_headers(imago_vm *vm)
+{
+	enum { V3_COMPACT = 31, V3_SHORT = 3, SPUR_SLOTS = 56, SPUR_FORMAT = 24 };
+	const uint64_t small = CONTEXT_FIXED + SMALL_FRAME;
+	const uint64_t large = CONTEXT_FIXED + LARGE_FRAME;
+	if (!vm->kind.v3) {
+		uint64_t rest = (uint64_t)IMAGO_FORMAT_MIXED << SPUR_FORMAT | vm->context_tag;
+		vm->context_headers[0] = small << SPUR_SLOTS | rest;
+		vm->context_headers[1] = large << SPUR_SLOTS | rest;
+		return;
+	}
+	uint64_t compact = 0;
+	if (vm_has_slots(vm, vm->context_tag, CLASS_FORMAT + 1)) {
+		imago_oop format = vm_slot(vm, vm->context_tag, CLASS_FORMAT);
+		compact =
+		    vm_is_integer(vm, format) ? (uint64_t)vm_integer(vm, format) >> 11 & V3_COMPACT : 0;
+	}
+	uint64_t rest = V3_SHORT | (uint64_t)IMAGO_FORMAT_MIXED << 8 | compact << 12;
+	vm->context_headers[0] = compact != 0 ? (4 + small * 4) | rest : 0;
+	vm->context_headers[1] = compact != 0 ? (4 + large * 4) | rest : 0;
+}
+
 void
 vm_flush_cache(imago_vm *vm)
 {
 	memset(vm->cache, 0, sizeof vm->cache);
+	vm_forget_codes(vm, false);
+	find_context_headers(vm);
+	vm_capture(vm);
+}
+
+void
+vm_forget_young(imago_vm *vm)
+{
+	const imago_object_memory *memory = vm->memory;
+	for (size_t i = 0; i < CACHE_SIZE; i++) {
+		vm_cache_entry *entry = &vm->cache[i];
+		if (imago_memory_is_young(memory, entry->selector) ||
+		    imago_memory_is_young(memory, entry->method.oop) ||
+		    (vm->kind.v3 && imago_memory_is_young(memory, entry->class_key))) {
+			entry->selector = 0;
+		}
+	}
+	vm_forget_codes(vm, true);
+	find_context_headers(vm);
+	vm_capture(vm);
 }
 
 bool
@@ -115,16 +159,20 @@ vm_reserve(imago_vm *vm, uint64_t num_bytes)
 	if (num_bytes <= memory->eden_limit - memory->eden_top) {
 		return true;
 	}
-	uint64_t before = memory->num_scavenges;
+	uint64_t num_scavenges = memory->num_scavenges;
+	uint64_t num_moves = imago_memory_moves(memory);
 	vm_store_frame(vm);
 	if (!imago_memory_reserve(memory, num_bytes)) {
 		return vm_stop(vm, IMAGO_VM_MEMORY, "the memory is full");
 	}
-	if (memory->num_scavenges == before) {
+	if (imago_memory_moves(memory) != num_moves) {
+		vm_flush_cache(vm);
+	} else if (memory->num_scavenges != num_scavenges) {
+		vm_forget_young(vm);
+	} else {
 		return true;
 	}
-	vm_flush_cache(vm);
-	return vm_enter(vm, vm->context);
+	return vm_enter_again(vm);
 }
 
 bool
@@ -135,7 +183,7 @@ vm_collect(imago_vm *vm, vm_collector collector)
 	                ? imago_memory_scavenge(vm->memory)
 	                : imago_memory_collect(vm->memory, collector == VM_COLLECT_ALL);
 	vm_flush_cache(vm);
-	return (vm->stopped || vm_enter(vm, vm->context)) && done;
+	return (vm->stopped || vm_enter_again(vm)) && done;
 }
 
 bool
@@ -182,6 +230,7 @@ start(imago_vm *vm, imago_error *error)
 	}
 	vm->context_tag =
 	    vm->kind.v3 ? context_class : imago_memory_class_index(vm->memory, context_class);
+	vm_flush_cache(vm);
 	imago_oop context = vm_slot(vm, process, PROCESS_CONTEXT);
 	if (vm->context_tag == 0 || !vm_enter(vm, context)) {
 		return imago_fail(error, IMAGO_ESTRUCTURE, "suspended context", IMAGO_NO_OFFSET, context,
@@ -201,6 +250,11 @@ imago_vm_create(imago_vm **out, const imago_heap *heap, const imago_vm_options *
 		return IMAGO_ENOMEM;
 	}
 	vm->allocator = allocator;
+	vm->codes = imago_allocate(allocator, sizeof *vm->codes, "admitted code", error);
+	if (vm->codes == NULL) {
+		imago_vm_destroy(vm);
+		return IMAGO_ENOMEM;
+	}
 	vm->image_name = options->image_name != NULL ? options->image_name : "image";
 	vm->print = options->print != NULL ? options->print : print_nothing;
 	vm->open_file = options->open_file;
@@ -235,6 +289,7 @@ imago_vm_destroy(imago_vm *vm)
 {
 	if (vm != NULL) {
 		vm_release_files(vm);
+		imago_release(vm->allocator, vm->codes, vm->codes != NULL ? sizeof *vm->codes : 0);
 		imago_memory_destroy(vm->memory);
 		imago_release(vm->allocator, vm, sizeof *vm);
 	}
@@ -295,7 +350,7 @@ imago_vm_snapshot(imago_vm *vm, imago_heap **out, imago_allocator *allocator, im
 	vm_flush_cache(vm);
 	process = vm_active_process(vm);
 	vm_set_slot(vm, process, PROCESS_CONTEXT, vm_nil(vm));
-	if (!vm->stopped && !vm_enter(vm, vm->context) && status == IMAGO_OK) {
+	if (!vm->stopped && !vm_enter_again(vm) && status == IMAGO_OK) {
 		imago_heap_destroy(*out);
 		*out = NULL;
 		return imago_fail(error, IMAGO_ESTRUCTURE, "active context", IMAGO_NO_OFFSET, 0, 0);

@@ -44,6 +44,11 @@ enum {
 	SMALL_FRAME = 16,
 	LARGE_FRAME = 56,
 	CACHE_SIZE = 1024,
+	NUM_CODES = 1024,
+	MAP_BYTES = 1 << 17,
+	SISTA = 256, /* set 2 follows set 1 where bytecodes are numbered */
+	VM_SPECIAL_SELECTORS = 32,
+	FIRST_DEPTH = 2, /* in maps: a depth of 0; below are places that are no bytecode's first byte */
 	MAX_ROOTS = 8,
 	MAX_CHAIN = 1 << 20, /* steps along superclasses, senders, outer contexts, lists */
 };
@@ -54,13 +59,15 @@ typedef struct vm_method {
 	uint32_t num_literals;
 	uint32_t primitive; /* 0: none */
 	uint32_t first_pc;  /* byte of the body where its bytecodes begin, 0-based */
+	uint32_t num_bytes; /* of the body */
 	uint8_t num_args, num_temps;
 	bool large, sista;
+	bool admitted; /* from its first bytecode on (admit.c); false: not known */
 } vm_method;
 
 typedef struct vm_cache_entry {
 	imago_oop selector;
-	uint64_t class_tag;
+	uint64_t class_key;
 	vm_method method;
 } vm_cache_entry;
 
@@ -78,9 +85,26 @@ typedef struct vm_frame {
 	imago_oop receiver;
 	const uint8_t *body; /* of the method */
 	bool sista;
+	bool trusted;         /* admitted as it stands: bytecodes need not be checked as they run */
 	int32_t ext_a, ext_b; /* what prefixes have gathered for the next bytecode */
 	uint32_t num_ext_b;
 } vm_frame;
+
+/* What is known of a method's bytecodes. The map has a byte for each byte of bytecodes: the depth
+ * of the stack before that bytecode, as far as it was looked at (admit.c). */
+typedef struct vm_code {
+	imago_oop oop; /* 0: an unused entry */
+	uint8_t *map;
+	uint32_t first_pc, num_bytes, num_literals;
+	uint32_t frame_size; /* slots of the contexts that sends make for it */
+	bool sista;
+} vm_code;
+
+typedef struct vm_codes {
+	vm_code entries[NUM_CODES];
+	uint32_t num_map_bytes; /* in use */
+	uint8_t maps[MAP_BYTES];
+} vm_codes;
 
 struct imago_vm {
 	imago_object_memory *memory;
@@ -109,6 +133,11 @@ struct imago_vm {
 	imago_vm_save_fn *save;
 	void *payload;
 	struct vm_files *files; /* NULL until the first one is opened */
+	vm_codes *codes;
+	/* Between these, eden holds contexts that sends made, and that nobody but their callees can
+	 * know (calls.h). It is so as long as eden ends where they do. */
+	imago_addr private_start, private_end;
+	uint64_t context_headers[2]; /* of small and large contexts; V3: without hash. 0: none */
 	vm_cache_entry cache[CACHE_SIZE];
 };
 
@@ -120,15 +149,29 @@ bool vm_violation(imago_vm *vm, const char *reason);
 uint64_t vm_microseconds(const imago_vm *vm);
 /* Room for objects; may move all of them. The frame is stored before and entered again after. */
 bool vm_reserve(imago_vm *vm, uint64_t num_bytes);
+/* Forgets what was looked up and admitted: all of it, or what a scavenge has moved. */
 void vm_flush_cache(imago_vm *vm);
+void vm_forget_young(imago_vm *vm);
 /* A collection that somebody asks for; may move all objects. False: it could not be done, or the
  * machine has stopped. */
 typedef enum vm_collector { VM_SCAVENGE, VM_COLLECT_OLD, VM_COLLECT_ALL } vm_collector;
 bool vm_collect(imago_vm *vm, vm_collector collector);
 
+/* admit.c. The active frame, as it stands: may its bytecodes go unchecked until it is left? */
+bool vm_judge(imago_vm *vm);
+bool vm_admits_method(imago_vm *vm, const vm_method *method);
+/* Bytes of a method were changed: it is looked at anew. */
+void vm_code_changed(imago_vm *vm, imago_oop oop);
+void vm_forget_codes(imago_vm *vm, bool only_young);
+/* Bytes of a bytecode (set 2 from SISTA on); arguments of a special selector. */
+uint32_t vm_bytecode_length(uint32_t op);
+uint32_t vm_special_args(uint32_t index);
+
 /* contexts.c */
 void vm_store_frame(imago_vm *vm);
 bool vm_enter(imago_vm *vm, imago_oop context);
+/* The active context once more, after objects moved. */
+bool vm_enter_again(imago_vm *vm);
 bool vm_is_context(const imago_vm *vm, imago_oop oop);
 bool vm_is_block_context(const imago_vm *vm, imago_oop oop);
 bool vm_return_to(imago_vm *vm, imago_oop target, imago_oop value);
@@ -144,7 +187,7 @@ bool vm_send(imago_vm *vm, imago_oop selector, uint32_t num_args);
 bool vm_send_super(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop superclass);
 bool vm_send_special(imago_vm *vm, uint64_t special, uint32_t num_args);
 bool vm_execute(imago_vm *vm, const vm_method *method, uint32_t num_args);
-const vm_method *vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t tag);
+const vm_method *vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key);
 
 /* processes.c */
 imago_oop vm_active_process(const imago_vm *vm);
@@ -162,6 +205,60 @@ vm_primitive_fn *vm_primitive(const imago_vm *vm, uint32_t number);
 void vm_release_files(imago_vm *vm);
 bool vm_quick_primitive(imago_vm *vm, uint32_t number, uint32_t num_args);
 bool vm_fail(imago_vm *vm, int code);
+
+/* What the cache of methods knows a class by: equal for oops of one class, and of no other. V3's
+ * compact classes have two: the number in headers, and (super sends) the class itself. */
+IMAGO_ALWAYS_INLINE uint64_t
+vm_class_key(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	enum { V3_COMPACT = 31 << 12, V3_TYPE = 3, COMPACT_KEYS = 2 };
+	const imago_memory_kind narrow = {.v3 = false, .wide = false};
+	if (imago_memory_is_integer(kind, oop)) {
+		return 1;
+	}
+	if (kind.v3) {
+		uint64_t header = imago_memory_header(memory, oop, kind);
+		return (header & V3_TYPE) == V3_TYPE
+		           ? (header & V3_COMPACT) >> 4 | COMPACT_KEYS
+		           : imago_word_get(imago_memory_at(memory, oop) - 4, narrow) & ~UINT64_C(3);
+	}
+	if (imago_memory_is_pointer(kind, oop)) {
+		return imago_memory_header(memory, oop, kind) & (IMAGO_CLASS_INDEX_LIMIT - 1);
+	}
+	return oop & (kind.wide ? 7 : 3);
+}
+
+static inline vm_cache_entry *
+vm_cache_place(imago_vm *vm, imago_oop selector, uint64_t key)
+{
+	uint64_t hash = (selector >> 3) ^ (key * 31);
+	return &vm->cache[(hash ^ hash >> 10) % CACHE_SIZE];
+}
+
+/* Somebody else may come to know the contexts that there are: they stay where they are. */
+static inline void
+vm_capture(imago_vm *vm)
+{
+	vm->private_start = vm->private_end = 0;
+}
+
+/* A context was made at a place, which is where eden ended before. What others made since the last
+ * time lies below; so do contexts that they may know. */
+static inline void
+vm_made_private(imago_vm *vm, imago_oop context)
+{
+	if (vm->private_end != context) {
+		vm->private_start = context;
+	}
+	vm->private_end = vm->memory->eden_top;
+}
+
+/* Where a method's code is kept. */
+static inline size_t
+vm_code_index(imago_oop oop)
+{
+	return (size_t)((oop >> 3) ^ (oop >> 13)) % NUM_CODES;
+}
 
 /* ---- The stack. */
 

@@ -1,0 +1,249 @@
+/* calls.h: sends and returns that need not leave the loop: from one admitted method to another.
+ *
+ * Contexts are objects here as everywhere (contexts.c does the same with fewer assumptions). But
+ * one that is the last object in eden, and that nobody but its callees can know, goes when it is
+ * returned from, and the next send takes its place: what a stack would do. Others could know it
+ * from what was pushed or stored anywhere (vm_capture), or from an object made since, which lies
+ * behind it.
+ */
+#ifndef IMAGO_INTERP_CALLS_H
+#define IMAGO_INTERP_CALLS_H
+
+#include "frame_access.h"
+
+enum { QUICK_SELF = 256, QUICK_SLOT = 264, QUICK_LAST = 519 };
+
+/* What the machine must know of code to run it. */
+typedef struct code_facts {
+	imago_oop method;
+	uint32_t num_bytes, num_literals, frame_size;
+	bool sista;
+} code_facts;
+
+/* The context becomes the active one; its method was admitted at the place it goes on with. */
+IMAGO_ALWAYS_INLINE void
+enter_admitted(imago_vm *vm, registers *r, imago_oop context, const code_facts *code,
+               uint32_t num_slots, imago_memory_kind kind)
+{
+	const uint32_t word = imago_word_bytes(kind);
+	const uint8_t *body = imago_memory_body(vm->memory, code->method, kind);
+	uint8_t *slots = imago_memory_body(vm->memory, context, kind);
+	vm_frame *frame = &vm->frame;
+	vm->context = vm->home = context;
+	vm->method = code->method;
+	frame->body = body;
+	frame->code_end = body + code->num_bytes;
+	frame->literals = body + word;
+	frame->num_literals = code->num_literals;
+	frame->sista = code->sista;
+	frame->stack = frame->temps = slots + (size_t)CONTEXT_FIXED * word;
+	frame->stack_end = slots + (size_t)num_slots * word;
+	frame->num_temps = num_slots - CONTEXT_FIXED;
+	frame->receiver = imago_word_get(slots + (size_t)CONTEXT_RECEIVER * word, kind);
+	r->literals = frame->literals;
+	r->temps = frame->temps;
+	r->receiver = frame->receiver;
+	r->set = code->sista ? SISTA : 0;
+}
+
+/* Writes pc and stack pointer into the active context. */
+IMAGO_ALWAYS_INLINE void
+store_frame(const imago_vm *vm, const registers *r, imago_memory_kind kind)
+{
+	const uint32_t word = imago_word_bytes(kind);
+	uint8_t *slots = imago_memory_body(vm->memory, vm->context, kind);
+	int64_t pc = r->ip - vm->frame.body + 1;
+	int64_t depth = (r->sp - vm->frame.stack) / (int64_t)word + 1;
+	imago_word_put(slots + (size_t)CONTEXT_PC * word, imago_memory_integer_oop(kind, pc), kind);
+	imago_word_put(slots + (size_t)CONTEXT_STACKP * word, imago_memory_integer_oop(kind, depth),
+	               kind);
+}
+
+/* Room that vm_reserve would find without a collection, and contexts whose header is known. */
+IMAGO_ALWAYS_INLINE bool
+can_make_context(const imago_vm *vm, bool large, imago_memory_kind kind)
+{
+	const imago_object_memory *memory = vm->memory;
+	return memory->eden_limit - memory->eden_top >=
+	           imago_memory_object_bytes(kind, CONTEXT_FIXED + LARGE_FRAME) &&
+	       vm->context_headers[large] != 0;
+}
+
+/* A context in eden, all of its slots nil. */
+IMAGO_ALWAYS_INLINE imago_oop
+make_context_here(imago_vm *vm, uint32_t size, imago_memory_kind kind)
+{
+	const imago_memory_kind header_word = {.v3 = false, .wide = !kind.v3};
+	imago_object_memory *memory = vm->memory;
+	const uint32_t num_slots = CONTEXT_FIXED + size;
+	imago_oop context = memory->eden_top;
+	uint8_t *at = imago_memory_at(memory, context);
+	uint64_t header = vm->context_headers[size == LARGE_FRAME];
+	if (kind.v3) {
+		header |= (uint64_t)imago_memory_draw_hash(memory) << 17;
+	}
+	imago_word_put(at, header, header_word);
+	uint8_t *slots = at + imago_header_bytes(kind);
+	const imago_oop nil = memory->nil;
+	for (uint32_t i = CONTEXT_CLOSURE; i < num_slots; i++) {
+		imago_word_put(slots + (size_t)i * imago_word_bytes(kind), nil, kind);
+	}
+	memory->eden_top += imago_header_bytes(kind) + (uint64_t)num_slots * imago_word_bytes(kind);
+	vm_made_private(vm, context);
+	return context;
+}
+
+/* A new context for a method, with receiver and arguments from the stack; entered. */
+IMAGO_ALWAYS_INLINE void
+activate_here(imago_vm *vm, registers *r, const vm_method *method, uint32_t num_args, uint32_t size,
+              imago_memory_kind kind)
+{
+	const uint32_t word = imago_word_bytes(kind);
+	const code_facts code = {.method = method->oop,
+	                         .num_bytes = method->num_bytes,
+	                         .num_literals = method->num_literals,
+	                         .sista = method->sista};
+	imago_oop context = make_context_here(vm, size, kind);
+	uint8_t *slots = imago_memory_body(vm->memory, context, kind);
+	imago_word_put(slots + (size_t)CONTEXT_SENDER * word, vm->context, kind);
+	imago_word_put(slots + (size_t)CONTEXT_PC * word,
+	               imago_memory_integer_oop(kind, (int64_t)method->first_pc + 1), kind);
+	imago_word_put(slots + (size_t)CONTEXT_STACKP * word,
+	               imago_memory_integer_oop(kind, method->num_temps), kind);
+	imago_word_put(slots + (size_t)CONTEXT_METHOD * word, method->oop, kind);
+	/* Receiver and arguments follow one another here as there. */
+	const uint8_t *from = r->sp - (size_t)num_args * word;
+	for (uint32_t i = 0; i <= num_args; i++) {
+		imago_word_put(slots + (size_t)(CONTEXT_RECEIVER + i) * word,
+		               imago_word_get(from + (size_t)i * word, kind), kind);
+	}
+	r->sp = r->sp - (size_t)(num_args + 1) * word;
+	store_frame(vm, r, kind);
+	enter_admitted(vm, r, context, &code, CONTEXT_FIXED + size, kind);
+	r->ip = vm->frame.body + method->first_pc;
+	r->sp = vm->frame.stack + ((int64_t)method->num_temps - 1) * (int64_t)word;
+}
+
+/* Self and slots of the receiver: methods that are nothing else. */
+IMAGO_ALWAYS_INLINE bool
+answer_quickly(imago_vm *vm, registers *r, uint32_t primitive, imago_memory_kind kind)
+{
+	if (primitive >= QUICK_SLOT && primitive <= QUICK_LAST) {
+		imago_oop value;
+		if (!get_slot(vm, imago_word_get(r->sp, kind), primitive - QUICK_SLOT, &value, kind)) {
+			return false;
+		}
+		imago_word_put(r->sp, value, kind);
+	} else if (primitive != QUICK_SELF) {
+		return false;
+	}
+	vm->primitive_error = 0;
+	vm->statistics.num_primitives++;
+	vm->statistics.num_sends++;
+	return true;
+}
+
+/* A send whose method is known, and needs nothing but a context, or not even that. False: nothing
+ * is done yet. */
+IMAGO_ALWAYS_INLINE bool
+send_here(imago_vm *vm, registers *r, imago_oop selector, uint32_t num_args, imago_memory_kind kind)
+{
+	imago_oop receiver = imago_word_get(r->sp - (size_t)num_args * imago_word_bytes(kind), kind);
+	uint64_t key = vm_class_key(vm->memory, receiver, kind);
+	const vm_cache_entry *entry = vm_cache_place(vm, selector, key);
+	const vm_method *method = &entry->method;
+	if (entry->selector != selector || entry->class_key != key || method->num_args != num_args) {
+		return false;
+	}
+	if (method->primitive != 0) {
+		return num_args == 0 && answer_quickly(vm, r, method->primitive, kind);
+	}
+	if (!method->admitted || !can_make_context(vm, method->large, kind)) {
+		return false;
+	}
+	vm->statistics.num_sends++;
+	vm->roots[0] = method->oop;
+	if (method->large) {
+		activate_here(vm, r, method, num_args, LARGE_FRAME, kind);
+	} else {
+		activate_here(vm, r, method, num_args, SMALL_FRAME, kind);
+	}
+	return true;
+}
+
+/* An object of the class and format of the contexts that sends make. */
+IMAGO_ALWAYS_INLINE bool
+looks_like_context(const imago_vm *vm, imago_oop oop, imago_memory_kind kind)
+{
+	/* Class and format: all of the header but sizes, hash and flags. */
+	const uint64_t mask = kind.v3 ? (31U << 12 | 15U << 8 | 3U)
+	                              : ((uint64_t)31 << 24 | (IMAGO_CLASS_INDEX_LIMIT - 1));
+	return imago_memory_is_pointer(kind, oop) &&
+	       ((imago_memory_header(vm->memory, oop, kind) ^ vm->context_headers[0]) & mask) == 0;
+}
+
+/* The active context was returned from: it is gone, or dead. */
+IMAGO_ALWAYS_INLINE void
+discard_context(imago_vm *vm, imago_memory_kind kind)
+{
+	imago_object_memory *memory = vm->memory;
+	imago_oop context = vm->context;
+	if (context >= vm->private_start && memory->eden_top == vm->private_end &&
+	    vm->frame.stack_end == imago_memory_at(memory, memory->eden_top)) {
+		memory->eden_top = vm->private_end = context;
+		return;
+	}
+	imago_memory_set_slot_raw(memory, context, CONTEXT_SENDER, memory->nil, kind);
+	imago_memory_set_slot_raw(memory, context, CONTEXT_PC, memory->nil, kind);
+}
+
+/* A return to a context whose method is admitted at the place where it was left, from one that has
+ * no home elsewhere. False: nothing is done yet. */
+IMAGO_ALWAYS_INLINE bool
+return_here(imago_vm *vm, registers *r, imago_oop value, bool from_block, imago_memory_kind kind)
+{
+	const imago_object_memory *memory = vm->memory;
+	const uint32_t word = imago_word_bytes(kind);
+	const uint8_t *mine = imago_memory_body(memory, vm->context, kind);
+	imago_oop target = imago_word_get(mine + (size_t)CONTEXT_SENDER * word, kind);
+	if (vm->home != vm->context ||
+	    (!from_block &&
+	     imago_word_get(mine + (size_t)CONTEXT_CLOSURE * word, kind) != memory->nil) ||
+	    vm->context_headers[0] == 0 || !looks_like_context(vm, target, kind)) {
+		return false;
+	}
+	uint64_t num_slots = imago_memory_num_slots(memory, target, kind);
+	if (num_slots < CONTEXT_FIXED) {
+		return false;
+	}
+	const uint8_t *slots = imago_memory_body(memory, target, kind);
+	imago_oop method = imago_word_get(slots + (size_t)CONTEXT_METHOD * word, kind);
+	imago_oop pc = imago_word_get(slots + (size_t)CONTEXT_PC * word, kind);
+	imago_oop stackp = imago_word_get(slots + (size_t)CONTEXT_STACKP * word, kind);
+	const vm_code *code = &vm->codes->entries[vm_code_index(method)];
+	if (code->oop != method || !imago_memory_is_integer(kind, pc) ||
+	    !imago_memory_is_integer(kind, stackp) || num_slots - CONTEXT_FIXED < code->frame_size) {
+		return false;
+	}
+	uint64_t at = (uint64_t)imago_memory_integer(kind, pc) - 1;
+	uint64_t depth = (uint64_t)imago_memory_integer(kind, stackp);
+	if (at < code->first_pc || at >= code->num_bytes ||
+	    code->map[at - code->first_pc] != depth + 1 + FIRST_DEPTH) {
+		return false;
+	}
+	const code_facts facts = {.method = method,
+	                          .num_bytes = code->num_bytes,
+	                          .num_literals = code->num_literals,
+	                          .sista = code->sista};
+	discard_context(vm, kind);
+	enter_admitted(vm, r, target, &facts, (uint32_t)num_slots, kind);
+	if (!imago_memory_is_young(memory, target)) {
+		imago_memory_remember(vm->memory, target);
+	}
+	r->ip = vm->frame.body + at;
+	r->sp = vm->frame.stack + (int64_t)depth * (int64_t)word;
+	imago_word_put(r->sp, value, kind);
+	return true;
+}
+
+#endif
