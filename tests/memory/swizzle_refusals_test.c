@@ -180,8 +180,10 @@ a_borrowed_heap_is_refused(void **state)
 	imago_heap *heap = small_heap(&test_layouts[0], &allocator);
 	assert_non_null(heap);
 	heap->segments[0].writable = NULL;
+	heap->segments[0].offset = 128;
 	assert_status(swizzle(heap, base_of(heap) + 8, IMAGO_SIMD_BEST, false, &error), &error,
 	              IMAGO_EUSAGE);
+	assert_true(error.offset == 128 && error.found == 0 && error.limit == 0);
 	imago_heap_destroy(heap);
 }
 
@@ -294,6 +296,8 @@ a_heap_of_permanent_space_alone_is_refused(void **state)
 	heap->segments = segments + num_segments - 1;
 	heap->num_segments = 1;
 	assert_status(swizzle(heap, 4096, IMAGO_SIMD_BEST, true, &error), &error, IMAGO_EUSAGE);
+	assert_true(error.offset == heap->segments[0].offset);
+	assert_true(error.found == 0 && error.limit == 0);
 	heap->segments = segments;
 	heap->num_segments = num_segments;
 	imago_heap_destroy(heap);
