@@ -5,6 +5,10 @@ target_compile_options(imago_options INTERFACE
   -Wstrict-prototypes -Wundef -Wwrite-strings -Wvla -Wformat=2)
 target_include_directories(imago_options INTERFACE ${PROJECT_SOURCE_DIR}/core/include)
 target_compile_definitions(imago_options INTERFACE _POSIX_C_SOURCE=200809L)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  # Files and positions in folders need not fit 32 bits, where words do.
+  target_compile_definitions(imago_options INTERFACE _FILE_OFFSET_BITS=64)
+endif()
 if(IMAGO_PLANTED STREQUAL "observe")
   target_compile_definitions(imago_options INTERFACE IMAGO_PLANTED_OBSERVE)
 elseif(IMAGO_PLANTED)
