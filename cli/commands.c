@@ -1,7 +1,6 @@
 /* commands.c: the table of commands, and how one is run. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "imago_command.h"
@@ -41,24 +40,11 @@ find_command(const char *name)
 	return NULL;
 }
 
-/* Seven eighths of the machine's memory: where more can be promised than there is, a budget refuses
- * what would otherwise be killed. */
-static uint64_t
-usual_budget(void)
-{
-	const long num_pages = sysconf(_SC_PHYS_PAGES);
-	const long page_size = sysconf(_SC_PAGESIZE);
-	if (num_pages <= 0 || page_size <= 0) {
-		return IMAGO_UNLIMITED;
-	}
-	return (uint64_t)num_pages * (uint64_t)page_size / 8 * 7;
-}
-
 static exit_status
 run_one(const struct command *command, int argc, char **argv)
 {
 	imago_allocator allocator;
-	imago_allocator_init(&allocator, usual_budget());
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	command_line line = {.allocator = &allocator};
 	exit_status status = EXIT_DONE;
 	switch (command_line_parse(&line, command, argc, argv)) {

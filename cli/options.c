@@ -337,9 +337,7 @@ print_command_help(const struct command *command)
 			print_option(spec->name, spec->argument, spec->help);
 		}
 	}
-	print_option("memory", "BYTES",
-	             "use at most so much memory for images (K, M, G, T);\n"
-	             "default: 7/8 of the machine's");
+	print_option("memory", "BYTES", "use at most so much memory for images (K, M, G, T)");
 	print_option("help", NULL, "print this");
 	print("\nExamples:\n%s\n", command->examples);
 }

@@ -136,32 +136,9 @@ release_tables(generator *gen, imago_allocator *allocator)
 	imago_release(allocator, gen->sample, gen->sample_capacity * sizeof(*gen->sample));
 }
 
-/* Refuses numbers of objects that fill the address space, or the budget, even if each were as small
- * as objects can be. */
-static imago_status
-check_number_of_objects(const imago_synthetic_options *options, const imago_format_number *format,
-                        const imago_allocator *allocator, imago_error *error)
-{
-	const uint64_t least_bytes = format->model == IMAGO_V3 ? 4 : 16;
-	const uint64_t space = format->word_bytes == 4 ? UINT32_MAX : UINT64_MAX;
-	const uint64_t counts[] = {options->num_objects, options->perm_objects};
-	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-		if (counts[i] > space / least_bytes) {
-			return imago_fail(error, IMAGO_ERANGE, "number of objects", IMAGO_NO_OFFSET, counts[i],
-			                  space / least_bytes);
-		}
-		if (counts[i] > (allocator->budget - allocator->used) / least_bytes) {
-			return imago_fail(error, IMAGO_ENOMEM, "objects", IMAGO_NO_OFFSET,
-			                  counts[i] * least_bytes, allocator->budget - allocator->used);
-		}
-	}
-	return IMAGO_OK;
-}
-
 /* Refuses what cannot be, before anything is made. */
 static imago_status
-check_options(const imago_synthetic_options *options, const imago_allocator *allocator,
-              imago_error *error)
+check_options(const imago_synthetic_options *options, imago_error *error)
 {
 	const imago_format_number *format = imago_format_number_find(options->image_format);
 	if (format == NULL || !format->supported) {
@@ -180,7 +157,7 @@ check_options(const imago_synthetic_options *options, const imago_allocator *all
 		return imago_fail(error, IMAGO_ERANGE, "number of bytes", IMAGO_NO_OFFSET,
 		                  options->num_bytes, UINT32_MAX);
 	}
-	return check_number_of_objects(options, format, allocator, error);
+	return IMAGO_OK;
 }
 
 /* Makes all objects; failures are the builder's. */
@@ -218,7 +195,7 @@ imago_synthetic_make(imago_heap **out, const imago_synthetic_options *options,
                      imago_allocator *allocator, imago_error *error)
 {
 	*out = NULL;
-	imago_status status = check_options(options, allocator, error);
+	imago_status status = check_options(options, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}

@@ -190,7 +190,7 @@ run(const candidate *it, int number, const char *reach, double *seconds)
 	alarm(0);
 	kill(-child, SIGKILL); /* what it may have left behind */
 	*seconds = processor_seconds(&used);
-	if (rang || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) ||
+	if ((WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) ||
 	    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
 		return TIMEOUT;
 	}

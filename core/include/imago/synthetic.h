@@ -22,8 +22,7 @@ typedef struct imago_synthetic_options {
 
 /* Makes an image whose objects' sizes, formats and pointer distances follow the mix measured on the
  * real images (core/memory/README.md, "The synthetic mix"). The same options give the same bytes.
- * Statuses as the builder's; IMAGO_ERANGE when the address space is too small;
- * what cannot fit the budget is IMAGO_ENOMEM before anything is made. */
+ * Statuses as the builder's; IMAGO_ERANGE when the address space is too small. */
 IMAGO_API imago_status imago_synthetic_make(imago_heap **out,
                                             const imago_synthetic_options *options,
                                             imago_allocator *allocator,
