@@ -240,6 +240,30 @@ fuzz_rebuild(fuzz_subject *subject, const imago_heap *heap, const imago_rebuild_
 	return rebuilt;
 }
 
+static bool
+ignore_sound_finding(const imago_finding *finding, void *payload)
+{
+	(void)finding;
+	(void)payload;
+	return true;
+}
+
+bool
+fuzz_is_sound(const imago_heap *heap)
+{
+	static const char *const rules[] = {"header", "segment", "object",  "oop",
+	                                    "format", "perm",    "freeList"};
+	const imago_check_options options = {
+	    .num_threads = 1, .only = rules, .num_only = sizeof rules / sizeof rules[0]};
+	imago_allocator allocator;
+	imago_check_sink sink;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_check_sink_init(&sink, &options, ignore_sound_finding, NULL);
+	FUZZ_ASSERT(imago_check(heap, &sink, &allocator, &error) == IMAGO_OK);
+	return sink.summary.num_errors == 0;
+}
+
 bool
 fuzz_has_perm(const imago_heap *heap)
 {

@@ -76,6 +76,10 @@ imago_check_summary fuzz_check(const imago_image *image);
 /* The same of a heap that was made, by the core rules. */
 imago_check_summary fuzz_check_heap(const imago_heap *heap);
 
+/* True when objects are where they may be and slots lead where they may; what code may store into
+ * slots is its own affair. */
+bool fuzz_is_sound(const imago_heap *heap);
+
 /* The digest of a heap that has one. */
 imago_digest fuzz_digest(const imago_heap *heap);
 bool fuzz_digest_equal(const imago_digest *a, const imago_digest *b);
