@@ -323,7 +323,7 @@ mark_from_perm(collect_run *collection)
 		uint64_t num_oops = object_memory_num_oops(memory, oop);
 		for (uint64_t i = 0; i < num_oops; i++) {
 			imago_oop value = imago_memory_slot(memory, oop, i, collection->kind);
-			if (collect_covers(collection, value)) {
+			if (collect_covers(collection, value) && value >= memory->watched) {
 				mark(collection, value);
 				imago_bitmap_set(&collection->pinned, collect_unit(collection, value) >> 6);
 			}

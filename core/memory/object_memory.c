@@ -74,6 +74,7 @@ find_known_objects(imago_object_memory *memory, const imago_heap *heap)
 	memory->nil = known.nil.oop;
 	memory->false_object = known.false_object.oop;
 	memory->true_object = known.true_object.oop;
+	memory->watched = known.true_object.oop + known.true_object.total_bytes;
 	memory->free_lists = known.free_lists.oop;
 	memory->hidden_roots = known.hidden_roots.oop;
 	while (memory->num_class_pages < IMAGO_CLASS_MAX_PAGES &&

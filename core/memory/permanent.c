@@ -55,7 +55,7 @@ leads_to_old(const imago_object_memory *memory, imago_oop oop)
 	uint64_t num_oops = object_memory_num_oops(memory, oop);
 	for (uint64_t i = 0; i < num_oops; i++) {
 		imago_oop value = imago_memory_slot(memory, oop, i, kind);
-		if (imago_memory_is_pointer(kind, value) && value >= memory->old_base) {
+		if (imago_memory_is_pointer(kind, value) && value >= memory->watched) {
 			return true;
 		}
 	}

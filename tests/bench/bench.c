@@ -1,7 +1,7 @@
 /* bench.c: the benchmark table (README.md).
  *
- * bench [--rounds N] [--spur64-mib N] [--spur32-mib N]: exit status 0 when all was measured,
- * whatever the figures; 2 otherwise. */
+ * bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]: exit status 0 when all was
+ * measured, whatever the figures; 2 otherwise. */
 #define _GNU_SOURCE /* sched_setaffinity, mallopt's neighbours */
 #include "bench.h"
 
@@ -234,8 +234,10 @@ main(int argc, char **argv)
 	uint64_t num_rounds = number_after(argc, argv, "--rounds", DEFAULT_ROUNDS);
 	uint64_t wide_mib = number_after(argc, argv, "--spur64-mib", 1024);
 	uint64_t narrow_mib = number_after(argc, argv, "--spur32-mib", 256);
-	if (num_rounds == 0 || num_rounds > MAX_ROUNDS || wide_mib == 0 || narrow_mib == 0) {
-		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N]");
+	uint64_t perm_mib = number_after(argc, argv, "--perm-mib", 1024);
+	if (num_rounds == 0 || num_rounds > MAX_ROUNDS || wide_mib == 0 || narrow_mib == 0 ||
+	    perm_mib == 0) {
+		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
 	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
@@ -246,6 +248,7 @@ main(int argc, char **argv)
 	printf("|---|---|---|---|---|---|---|\n");
 	unsigned num_missed = bench_one("Spur64", 68021, wide_mib, (unsigned)num_rounds);
 	num_missed += bench_one("Spur32", 6521, narrow_mib, (unsigned)num_rounds);
+	num_missed += bench_collect_rows(perm_mib, (unsigned)num_rounds);
 	printf("\n%u asked figures not met; medians of %" PRIu64 " pairs.\n", num_missed, num_rounds);
 	print_probes();
 	return 0;

@@ -68,4 +68,7 @@ void bench_copy(bench_image *image, const void *argument);
 unsigned bench_memory_rows(bench_image *image, unsigned num_rounds);
 unsigned bench_check_rows(bench_image *image, unsigned num_rounds);
 
+/* bench_collect.c: on images of its own, with so much permanent space. */
+unsigned bench_collect_rows(uint64_t perm_mib, unsigned num_rounds);
+
 #endif

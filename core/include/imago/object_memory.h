@@ -62,6 +62,8 @@ typedef struct imago_object_memory {
 	uint8_t *bytes; /* of the arena */
 	uint64_t size;
 	imago_addr base, perm_top, old_base;
+	imago_addr watched; /* behind nil, false and true, where permanent space exists: these never
+	                     * move, so that nobody need remember who refers to them */
 	imago_addr old_top, eden_start, eden_top, eden_limit;
 	imago_addr eden_end;  /* eden_limit, unless each allocation is to collect */
 	imago_addr old_limit; /* old space is collected before it grows beyond */
@@ -249,7 +251,7 @@ imago_memory_leads_up(const imago_object_memory *memory, imago_oop oop, imago_oo
                       imago_memory_kind kind)
 {
 	return oop < memory->eden_start && imago_memory_is_pointer(kind, value) &&
-	       (value >= memory->eden_start || (oop < memory->old_base && value >= memory->old_base));
+	       (value >= memory->eden_start || (oop < memory->old_base && value >= memory->watched));
 }
 
 /* Stores without asking whether that is to be remembered. */
