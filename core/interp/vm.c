@@ -162,17 +162,17 @@ vm_reserve(imago_vm *vm, uint64_t num_bytes)
 	uint64_t num_scavenges = memory->num_scavenges;
 	uint64_t num_moves = imago_memory_moves(memory);
 	vm_store_frame(vm);
-	if (!imago_memory_reserve(memory, num_bytes)) {
-		return vm_stop(vm, IMAGO_VM_MEMORY, "the memory is full");
-	}
+	bool has_room = imago_memory_reserve(memory, num_bytes);
+	bool entered = true;
 	if (imago_memory_moves(memory) != num_moves) {
 		vm_flush_cache(vm);
+		entered = vm_enter_again(vm);
 	} else if (memory->num_scavenges != num_scavenges) {
 		vm_forget_young(vm);
-	} else {
-		return true;
+		entered = vm_enter_again(vm);
 	}
-	return vm_enter_again(vm);
+	/* Objects may have moved all the same, and whoever stops looks at the frame. */
+	return entered && (has_room || vm_stop(vm, IMAGO_VM_MEMORY, "the memory is full"));
 }
 
 bool
