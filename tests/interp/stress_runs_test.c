@@ -22,11 +22,11 @@ typedef struct stress_run {
 
 static const stress_run runs[] = {
     {"../shared/images/spur32-6521-headless.image", 1000, 1},
-    {"../shared/images/spur32-6521-cp-node.image", 10000, 3},
-    {"../shared/images/spur64-68021-pharo-vm.image", 10000, 3},
-    {"../shared/images/v3-6505-bootstrapped.image", 10000, 3},
-    {"../shared/images/v3-6502-running-exit.image", 6000, 7},
-    {"../shared/images/v3-6502-be-squeakjs.image", 6000, 7},
+    {"../shared/images/spur32-6521-cp-node.image", 10000, 1},
+    {"../shared/images/spur64-68021-pharo-vm.image", 10000, 1},
+    {"../shared/images/v3-6505-bootstrapped.image", 10000, 1},
+    {"../shared/images/v3-6502-running-exit.image", 6000, 3},
+    {"../shared/images/v3-6502-be-squeakjs.image", 6000, 3},
 };
 
 enum { NUM_RUNS = sizeof runs / sizeof runs[0], SKIPPED = 77, MAX_OUTPUT = 4096 };
