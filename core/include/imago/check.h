@@ -64,6 +64,8 @@ typedef struct imago_check_sink {
 	size_t num_format_rules;
 } imago_check_sink;
 
+/* Prepares a sink for one check. options may be NULL (every rule); they and payload are borrowed
+ * and must outlive the check, report too, which may be NULL: findings are then only counted. */
 IMAGO_API void imago_check_sink_init(imago_check_sink *sink, const imago_check_options *options,
                                      imago_finding_fn *report, void *payload);
 

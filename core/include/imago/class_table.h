@@ -68,6 +68,7 @@ typedef struct imago_class_shape {
 	imago_oop method_dictionary;
 } imago_class_shape;
 
+/* Decodes any object as a class; one that cannot be a class gives is_class false and zeros. */
 IMAGO_API imago_class_shape imago_class_shape_of(const imago_heap *heap, const imago_object *cls);
 
 /* Writes the name of a class ("Array", "Array class") as printable ASCII into text of size bytes;

@@ -37,6 +37,8 @@ typedef struct imago_folder {
 	imago_allocator *allocator;
 } imago_folder;
 
+/* An empty folder, which borrows the allocator; nothing is allocated yet. release gives back the
+ * files that the folder owns and its tables, and leaves it empty again. */
 IMAGO_API void imago_folder_init(imago_folder *folder, imago_allocator *allocator);
 IMAGO_API void imago_folder_release(imago_folder *folder);
 

@@ -64,6 +64,8 @@ typedef struct imago_header_field {
 	uint8_t width; /* in the given word size: 2, 4 or 8 bytes */
 } imago_header_field;
 
+/* The field at an index, and its value in a header. index must be below IMAGO_NUM_HEADER_FIELDS;
+ * set does not ask whether the value fits the field's width in a file; the writers do. */
 IMAGO_API imago_header_field imago_header_field_at(size_t index, uint8_t word_bytes);
 IMAGO_API uint64_t imago_header_get(const imago_image_header *header, size_t index);
 IMAGO_API void imago_header_set(imago_image_header *header, size_t index, uint64_t value);

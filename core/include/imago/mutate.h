@@ -33,6 +33,7 @@ typedef struct imago_mutation {
 	imago_mutation_effect effect;
 } imago_mutation;
 
+/* Rows of the table of operators. */
 IMAGO_API size_t imago_num_mutations(void);
 
 /* Row of the table; NULL past the end. */

@@ -118,6 +118,8 @@ typedef struct imago_format_facts {
 	uint8_t unused_tail;
 } imago_format_facts;
 
+/* Any number is allowed: one that the layout does not have gives IMAGO_BODY_INVALID. Source:
+ * formats/spur/spur.md §6, formats/v3/v3.md §3. */
 IMAGO_API imago_format_facts imago_format_facts_of(imago_object_model model, uint8_t word_bytes,
                                                    uint8_t format);
 

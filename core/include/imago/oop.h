@@ -45,6 +45,7 @@ imago_tagging_of(imago_object_model model, uint8_t word_bytes)
 	return word_bytes == 8 ? IMAGO_TAGGING_SPUR64 : IMAGO_TAGGING_SPUR32;
 }
 
+/* What the tag of a word says; it need not be the oop of any object. */
 IMAGO_API imago_oop_kind imago_oop_kind_of(imago_tagging tagging, imago_oop oop);
 
 /* True for a word that is an address, whatever its alignment. The one test of the hot loops. */

@@ -55,6 +55,7 @@ IMAGO_API imago_status imago_reader_fail(imago_reader *reader, imago_status stat
                                          const char *what, uint64_t position, uint64_t found,
                                          uint64_t limit);
 
+/* Bytes from the position to the end. */
 static inline uint64_t
 imago_reader_remaining(const imago_reader *reader)
 {

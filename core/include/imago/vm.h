@@ -91,6 +91,7 @@ IMAGO_API void imago_vm_destroy(imago_vm *vm);
  * any other end it returns the same result. */
 IMAGO_API void imago_vm_run(imago_vm *vm, uint64_t fuel, imago_vm_result *result);
 
+/* What was executed so far. */
 IMAGO_API imago_vm_statistics imago_vm_statistics_of(const imago_vm *vm);
 
 /* Collects old space, or that and permanent space, between two bytecodes. False: it could not be
