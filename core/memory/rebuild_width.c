@@ -258,14 +258,6 @@ make_header(imago_width_run *width)
 	imago_rebuild_run *run = width->run;
 	imago_image_header *header = &run->target->header;
 	bool narrow = run->layout.word_bytes == 4;
-	if (narrow && header->flags > UINT32_MAX) {
-		return imago_fail(run->error, IMAGO_EUNSUPPORTED, "headerFlags", IMAGO_NO_OFFSET,
-		                  header->flags, UINT32_MAX);
-	}
-	if (narrow && header->saved_window_size > UINT32_MAX) {
-		return imago_fail(run->error, IMAGO_EUNSUPPORTED, "savedWindowSize", IMAGO_NO_OFFSET,
-		                  header->saved_window_size, UINT32_MAX);
-	}
 	if (narrow) {
 		header->last_hash &= UINT32_MAX; /* the seed of a generator: any value will do */
 	}
@@ -274,7 +266,16 @@ make_header(imago_width_run *width)
 	header->old_base_address = first->start;
 	header->first_segment_size = first->size + first->bridge_size;
 	header->free_old_space = 0;
-	return imago_width_special_objects(width, &header->special_objects_oop);
+	imago_status status = imago_width_special_objects(width, &header->special_objects_oop);
+	/* A folder's text may say more than 32 bits even of fields that are as wide in both. */
+	for (size_t i = 0; status == IMAGO_OK && narrow && i < IMAGO_NUM_HEADER_FIELDS; i++) {
+		uint64_t value = imago_header_get(header, i);
+		if (value > UINT32_MAX) {
+			status = imago_fail(run->error, IMAGO_EUNSUPPORTED, imago_header_field_at(i, 4).name,
+			                    IMAGO_NO_OFFSET, value, UINT32_MAX);
+		}
+	}
+	return status;
 }
 
 /* What goes before the segments are made: their offsets depend on it. */

@@ -68,16 +68,16 @@ print_number(char *text, uint64_t value)
 	return length;
 }
 
-/* Addresses of 32 bits are written signed (composed.md §5). */
+/* Numbers are written signed, as wide as a word (composed.md §5). */
 static size_t
-print_address(char text[NUMBER_SIZE], const subject *s, uint64_t value)
+print_signed(char text[NUMBER_SIZE], const subject *s, uint64_t value)
 {
-	const bool negative = subject_word(s) == 4 && value > INT32_MAX && value <= UINT32_MAX;
-	if (!negative) {
+	const uint64_t top = subject_word(s) == 4 ? UINT32_MAX : UINT64_MAX;
+	if (value <= top / 2 || value > top) {
 		return print_number(text, value);
 	}
 	text[0] = '-';
-	return 1 + print_number(text + 1, (UINT64_C(1) << 32) - value);
+	return 1 + print_number(text + 1, top - value + 1);
 }
 
 bool
@@ -148,8 +148,7 @@ bundle_set(subject *s, const char *name, const char *key, uint64_t value)
 	if (file == NULL || !bundle_find_number(s, file, key, &at, &length)) {
 		return false;
 	}
-	const size_t text_length = strcmp(key, "startAddress") == 0 ? print_address(text, s, value)
-	                                                            : print_number(text, value);
+	const size_t text_length = print_signed(text, s, value);
 	if (text_length == length && memcmp(s->bytes + at, text, length) == 0) {
 		return false;
 	}

@@ -33,7 +33,7 @@ dice_one_in(dice *d, uint64_t n)
 }
 
 /* A number of the given width in bits that is likely to break something: small, near a power of
- * two, near the top, a neighbour of old, or anything. */
+ * two, at the top or near it, a neighbour of old, or anything. */
 uint64_t dice_nasty(dice *d, uint64_t old, unsigned bits);
 
 #endif

@@ -73,9 +73,11 @@ typedef struct session {
 	subject subject;
 	const imago_mutate_options *options;
 	imago_mutate_report *report;
-	bool as_bytes; /* edits that know nothing of images */
-	bool closed;   /* repair will follow: no edit that it would undo */
-	bool sound;    /* only edits that an image without errors survives as such */
+	bool as_bytes;  /* edits that know nothing of images */
+	bool closed;    /* repair will follow: no edit that it would undo */
+	bool sound;     /* only edits that an image without errors survives as such */
+	bool lies;      /* edits that repair would undo, rather than others */
+	uint64_t swarm; /* not 0: only some operators, chosen by this number */
 	bool lied;
 	bool wounded;
 	uint16_t allowed[NUM_MUTATIONS]; /* indices, once per weight would be too long: see pick */
@@ -97,6 +99,17 @@ is_asked_for(const imago_mutate_options *options, const imago_mutation *mutation
 	return false;
 }
 
+/* Of a swarm one operator in so many: a few operators, used several times, reach what all of them,
+ * each used once, do not: chains, circles, several flags of one object. */
+enum { SWARM_KEEPS_ONE_IN = 8 };
+
+static bool
+is_of_swarm(const session *call, size_t index)
+{
+	dice d = {call->swarm + index};
+	return call->swarm == 0 || dice_one_in(&d, SWARM_KEEPS_ONE_IN);
+}
+
 static void
 list_allowed(session *call)
 {
@@ -114,7 +127,11 @@ list_allowed(session *call)
 		const bool of_this_mode =
 		    call->as_bytes || chosen ||
 		    (call->sound ? mutation->effect == IMAGO_MUTATION_SOUND : !is_named(mutation, "sound"));
-		if (fits && !undone && of_this_mode && is_asked_for(call->options, mutation)) {
+		const bool tame = call->lies && !call->as_bytes &&
+		                  mutation->effect != IMAGO_MUTATION_LIES &&
+		                  mutation->effect != IMAGO_MUTATION_WOUNDS;
+		if (fits && !undone && of_this_mode && !tame && is_of_swarm(call, i) &&
+		    is_asked_for(call->options, mutation)) {
 			call->allowed[call->num_allowed++] = (uint16_t)i;
 			call->total_weight += details[i].weight;
 		}
@@ -161,7 +178,14 @@ edit(session *call, unsigned num_edits)
 	for (unsigned i = 0; i < num_edits; i++) {
 		const bool was_image = !call->as_bytes;
 		if (call->num_allowed == 0 || !edit_once(call)) {
-			return;
+			if (call->swarm == 0) {
+				return;
+			}
+			call->swarm = 0; /* it found no place: all operators again */
+			list_allowed(call);
+			if (call->num_allowed == 0 || !edit_once(call)) {
+				return;
+			}
 		}
 		if (was_image && call->lied) {
 			subject_reopen(s); /* the structure is not what it was: bytes, where there is none */
@@ -235,6 +259,10 @@ imago_mutate_with(uint8_t *buffer, size_t size, size_t capacity,
 	call.as_bytes = mode == 0 && mostly && options->only == NULL;
 	call.closed = options->repair == IMAGO_REPAIR_ALWAYS || (mostly && mode != 1);
 	call.sound = mode >= 8 - SOUND_MODES && mostly;
+	call.lies = mostly && mode == 1 && options->only == NULL && !dice_one_in(&first, 4);
+	if (options->only == NULL && dice_one_in(&first, 2)) {
+		call.swarm = dice_roll(&first) | 1;
+	}
 	const unsigned num_edits =
 	    options->num_edits == 0 ? choose_num_edits(&first) : options->num_edits;
 

@@ -242,14 +242,19 @@ mutate_composed_address(subject *s)
 	const imago_segment *other = &s->heap->segments[dice_below(&s->dice, s->heap->num_segments)];
 	const size_t stem = strcspn(segment->part, ".");
 	snprintf(name, sizeof name, "%.*s.ston", (int)(stem < 16 ? stem : 16), segment->part);
-	switch (dice_below(&s->dice, 5)) {
+	const imago_addr perm = subject_word(s) == 8 ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32;
+	switch (dice_below(&s->dice, 7)) {
+	case 5: /* the last bytes reach into permanent space */
+		return bundle_set(s, name, "startAddress", perm - 8 * (1 + dice_below(&s->dice, 64)));
+	case 6:
+		return bundle_set(s, name, "startAddress",
+		                  segment->start + 8 * (1 + dice_below(&s->dice, 64)));
 	case 0:
 		return bundle_set(s, name, "startAddress", other->start);
 	case 1:
 		return bundle_set(s, name, "startAddress", segment->start + 4);
 	case 2:
-		return bundle_set(s, name, "startAddress",
-		                  subject_word(s) == 8 ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32);
+		return bundle_set(s, name, "startAddress", perm);
 	case 3:
 		return bundle_set(s, name, "startAddress", 0);
 	default:
@@ -270,4 +275,24 @@ mutate_composed_length(subject *s)
 	const bool done =
 	    longer ? subject_splice(s, at, 0, step) : subject_splice(s, at - step, step, 0);
 	return done && bundle_frame(s);
+}
+
+/* A segment's metadata promise other bytes than its data file has: a few more or less, or many. */
+bool
+mutate_composed_data_size(subject *s)
+{
+	const imago_segment *segment = &s->heap->segments[dice_below(&s->dice, s->heap->num_segments)];
+	char name[IMAGO_PART_SIZE];
+	const size_t stem = strcspn(segment->part, ".");
+	snprintf(name, sizeof name, "%.*s.ston", (int)(stem < 16 ? stem : 16), segment->part);
+	const uint64_t size = segment->size + segment->bridge_size;
+	const uint64_t step = 8 * (1 + dice_below(&s->dice, 8));
+	switch (dice_below(&s->dice, 3)) {
+	case 0:
+		return bundle_set(s, name, "dataSize", size + step);
+	case 1:
+		return bundle_set(s, name, "dataSize", size - step);
+	default:
+		return bundle_set(s, name, "dataSize", dice_nasty(&s->dice, size, 8u * subject_word(s)));
+	}
 }

@@ -1,8 +1,11 @@
 /* mutate_file.c: the whole image anew, meaning the same. */
 #include <string.h>
 
+#include "imago/generate.h"
 #include "imago/rebuild.h"
 #include "mutations.h"
+
+enum { MEBIBYTE = 1 << 20 };
 
 /* Puts a heap's file in the place of the buffer's. */
 static bool
@@ -60,9 +63,12 @@ mutate_file_rebase(subject *s)
 bool
 mutate_file_segments(subject *s)
 {
-	const uint32_t num_segments = 1 + (uint32_t)dice_below(&s->dice, 4);
-	const imago_rebuild_options options = {
-	    .num_segments = num_segments, .gap = num_segments > 1 ? 8 * dice_below(&s->dice, 4096) : 0};
+	const uint32_t num_segments = 1 + (uint32_t)dice_below(&s->dice, 6);
+	/* Small gaps, or up to what a bridge of 56 bits is there for. */
+	const uint64_t gap = dice_one_in(&s->dice, 2) ? 8 * dice_below(&s->dice, 4096)
+	                                              : UINT64_C(8) << dice_below(&s->dice, 28);
+	const imago_rebuild_options options = {.num_segments = num_segments,
+	                                       .gap = num_segments > 1 ? gap : 0};
 	const size_t old_size = s->size;
 	const size_t old_segments = s->heap->num_segments;
 	return rebuild(s, &options, s->format) &&
@@ -89,5 +95,36 @@ mutate_file_container(subject *s)
 		done = replace_file(s, image.heap, format);
 	}
 	imago_image_close(&image);
+	return done;
+}
+
+/* Another image altogether: the one that random bytes describe, in any layout. What engines keep is
+ * ever more broken; this is where whole images come from. */
+bool
+mutate_file_generate(subject *s)
+{
+	static const uint32_t numbers[] = {6502, 6504, 6521, 7033, 68021, 68533};
+	enum { NUM_NUMBERS = sizeof numbers / sizeof numbers[0], MOST_RECORDS = 48 };
+	uint8_t description[IMAGO_GENERATE_PREFIX + MOST_RECORDS * IMAGO_GENERATE_RECORD];
+	const imago_generate_options options = {
+	    .image_format = numbers[dice_below(&s->dice, NUM_NUMBERS)],
+	    .byte_order = dice_one_in(&s->dice, 2) ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN,
+	    .composed = dice_one_in(&s->dice, 2)};
+	const size_t size = IMAGO_GENERATE_PREFIX +
+	                    (size_t)dice_below(&s->dice, MOST_RECORDS + 1) * IMAGO_GENERATE_RECORD;
+	imago_allocator allocator;
+	imago_heap *heap = NULL;
+	for (size_t i = 0; i < size; i++) {
+		description[i] = (uint8_t)dice_roll(&s->dice);
+	}
+	imago_allocator_init(&allocator, 4 * (uint64_t)MEBIBYTE);
+	bool done = false;
+	if (imago_generate(&heap, description, size, &options, &allocator, NULL) == IMAGO_OK) {
+		const imago_format_id format = heap->model == IMAGO_V3 ? IMAGO_FORMAT_V3
+		                               : options.composed      ? IMAGO_FORMAT_COMPOSED
+		                                                       : IMAGO_FORMAT_SPUR;
+		done = replace_file(s, heap, format);
+	}
+	imago_heap_destroy(heap);
 	return done;
 }

@@ -84,3 +84,27 @@ mutate_free_size(subject *s)
 	imago_store_u32(word, size | 2, s->heap->layout.byte_order);
 	return size != chunk.total_bytes;
 }
+
+/* A list that leads in a circle: a free chunk at its head, which names itself or another that leads
+ * back. */
+bool
+mutate_free_circle(subject *s)
+{
+	imago_known_objects known;
+	imago_object chunk;
+	imago_object other;
+	imago_known_objects_find(s->heap, &known);
+	if (!subject_pick(s, CHUNK_FREE, &chunk) || known.free_lists.num_slots == 0) {
+		return false;
+	}
+	const uint64_t num_lists = 8u * subject_word(s);
+	const bool small = chunk.total_bytes / 8 < num_lists;
+	if (!subject_pick(s, CHUNK_FREE, &other) || other.total_bytes != chunk.total_bytes) {
+		other = chunk;
+	}
+	const uint64_t link = small || dice_one_in(&s->dice, 2) ? 0 : 3 + dice_below(&s->dice, 2);
+	bool changed =
+	    subject_store(s, &known.free_lists, small ? chunk.total_bytes / 8 : 0, chunk.oop);
+	changed = subject_store(s, &chunk, link, other.oop) || changed;
+	return subject_store(s, &other, link, chunk.oop) || changed;
+}

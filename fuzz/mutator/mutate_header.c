@@ -22,9 +22,14 @@ enum { NUM_FORMAT_NUMBERS = sizeof format_numbers / sizeof format_numbers[0] };
 bool
 mutate_header_format(subject *s)
 {
-	if (dice_one_in(&s->dice, 4)) {
-		return subject_set_field(s, "imageFormat",
-		                         dice_nasty(&s->dice, subject_field(s, "imageFormat"), 32));
+	const uint64_t old = subject_field(s, "imageFormat");
+	switch (dice_below(&s->dice, 4)) {
+	case 0:
+		return subject_set_field(s, "imageFormat", dice_nasty(&s->dice, old, 32));
+	case 1: /* readers that mask the number take it for the old one */
+		return subject_set_field(s, "imageFormat", old ^ UINT64_C(1) << dice_below(&s->dice, 32));
+	default:
+		break;
 	}
 	return subject_set_field(s, "imageFormat",
 	                         format_numbers[dice_below(&s->dice, NUM_FORMAT_NUMBERS)]);
@@ -58,7 +63,9 @@ lie_about(subject *s, const char *name)
 {
 	const uint64_t old = subject_field(s, name);
 	const uint64_t step = UINT64_C(4) << dice_below(&s->dice, 5);
-	switch (dice_below(&s->dice, 5)) {
+	switch (dice_below(&s->dice, 6)) {
+	case 5: /* just past the end, and aligned */
+		return subject_set_field(s, name, ((s->size | 7) + 1) + 8 * dice_below(&s->dice, 8));
 	case 0:
 		return subject_set_field(s, name, old + step);
 	case 1:
@@ -127,8 +134,14 @@ mutate_header_settings(subject *s)
 	if (index < 0) {
 		return false;
 	}
-	/* One bit less than the width: metadata are signed. */
-	const unsigned bits = 8u * imago_header_field_at((size_t)index, subject_word(s)).width - 1;
+	const unsigned word = 8u * subject_word(s);
+	unsigned bits = 8u * imago_header_field_at((size_t)index, subject_word(s)).width;
+	if (s->format == IMAGO_FORMAT_COMPOSED && dice_one_in(&s->dice, 2)) {
+		bits = word; /* text holds what the field of a classic header does not */
+	}
+	if (s->format == IMAGO_FORMAT_COMPOSED && bits == word && strcmp(name, "hdrLastHash") != 0) {
+		bits--; /* the others are counts there */
+	}
 	return subject_set_field(s, name, dice_nasty(&s->dice, subject_field(s, name), bits));
 }
 

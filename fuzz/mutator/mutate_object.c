@@ -163,8 +163,10 @@ mutate_object_overflow(subject *s)
 	if (word == NULL) {
 		return false;
 	}
-	const uint64_t count =
-	    dice_nasty(&s->dice, object.num_slots, dice_one_in(&s->dice, 2) ? 10 : 56);
+	uint64_t count = dice_nasty(&s->dice, object.num_slots, dice_one_in(&s->dice, 2) ? 10 : 56);
+	if (dice_one_in(&s->dice, 4)) { /* of 56 bits some readers take 32 (spur.md, §5) */
+		count = object.num_slots | UINT64_C(1) << (32 + dice_below(&s->dice, 24));
+	}
 	if (count == object.num_slots) {
 		return false;
 	}

@@ -17,23 +17,49 @@ mutate_sound_pointer(subject *s)
 	       subject_store(s, &object, slot, target);
 }
 
+/* An integer beside the edges of either word size's immediates, of 32 bits, or of any power of two:
+ * what fits here may not fit there (spur.md, immediates). */
+static int64_t
+edge_integer(subject *s)
+{
+	static const uint8_t edges[] = {29, 30, 31, 32, 53, 60};
+	const uint64_t exponent = dice_one_in(&s->dice, 4)
+	                              ? dice_below(&s->dice, subject_word(s) == 8 ? 61 : 31)
+	                              : edges[dice_below(&s->dice, subject_word(s) == 8 ? 6 : 2)];
+	const int64_t edge = INT64_C(1) << exponent;
+	return (dice_one_in(&s->dice, 2) ? edge : -edge) + (int64_t)dice_below(&s->dice, 3) - 1;
+}
+
+/* The bits of a Float, half of them with an exponent at an edge of immediate Floats'. */
+static uint64_t
+edge_float(subject *s)
+{
+	static const uint16_t exponents[] = {0, 895, 896, 897, 1023, 1150, 1151, 1152, 2047};
+	enum { NUM_EXPONENTS = sizeof exponents / sizeof exponents[0] };
+	uint64_t bits = dice_roll(&s->dice);
+	if (dice_one_in(&s->dice, 2)) {
+		bits &= ~(UINT64_C(0x7FF) << 52);
+		bits |= (uint64_t)exponents[dice_below(&s->dice, NUM_EXPONENTS)] << 52;
+	}
+	return dice_one_in(&s->dice, 3) ? bits & (UINT64_MAX << 52) : bits;
+}
+
 /* A number that the layout has an immediate for, mostly at the edge of something. */
 static imago_oop
 any_number(subject *s)
 {
 	imago_oop oop = subject_integer(s, (int64_t)dice_below(&s->dice, 256));
 	const imago_tagging tagging = s->heap->tagging;
-	const unsigned bits = subject_word(s) == 8 ? 61 : 31;
-	switch (dice_below(&s->dice, 4)) {
+	switch (dice_below(&s->dice, 5)) {
 	case 0:
-		(void)imago_oop_from_integer(
-		    tagging, (int64_t)dice_nasty(&s->dice, 0, bits) - (INT64_C(1) << (bits - 1)), &oop);
-		break;
 	case 1:
-		(void)imago_oop_from_character(tagging, (uint32_t)dice_nasty(&s->dice, 'a', 30), &oop);
+		(void)imago_oop_from_integer(tagging, edge_integer(s), &oop);
 		break;
 	case 2:
-		(void)imago_oop_from_float_bits(tagging, dice_roll(&s->dice), &oop);
+		(void)imago_oop_from_character(tagging, (uint32_t)dice_nasty(&s->dice, 'a', 30), &oop);
+		break;
+	case 3:
+		(void)imago_oop_from_float_bits(tagging, edge_float(s), &oop);
 		break;
 	default:
 		break;
@@ -149,11 +175,14 @@ mutate_sound_hash(subject *s)
 		return false;
 	}
 	const unsigned bits = subject_is_spur(s) ? 22 : 12;
-	return subject_set_bits(s, &object, subject_is_spur(s) ? 32 : 17, bits,
-	                        dice_nasty(&s->dice, object.identity_hash, bits));
+	const uint64_t top = (UINT64_C(1) << bits) - 1;
+	const uint64_t hash = dice_one_in(&s->dice, 3)
+	                          ? top - dice_below(&s->dice, 2)
+	                          : dice_nasty(&s->dice, object.identity_hash, bits);
+	return subject_set_bits(s, &object, subject_is_spur(s) ? 32 : 17, bits, hash);
 }
 
-/* Immutable, or pinned where that is allowed. */
+/* Immutable, pinned where that is allowed, both, or neither. */
 bool
 mutate_sound_flag(subject *s)
 {
@@ -163,8 +192,10 @@ mutate_sound_flag(subject *s)
 		return false;
 	}
 	const bool old_space = s->heap->segments[object.segment].space == IMAGO_SPACE_OLD;
-	const unsigned bit = old_space && dice_one_in(&s->dice, 2) ? PINNED : IMMUTABLE;
-	return subject_store_header(s, &object, subject_load_header(s, &object) ^ UINT64_C(1) << bit);
+	const uint64_t both = UINT64_C(1) << PINNED | UINT64_C(1) << IMMUTABLE;
+	uint64_t bits = dice_one_in(&s->dice, 2) ? UINT64_C(1) << IMMUTABLE : 0;
+	bits |= old_space && dice_one_in(&s->dice, 2) ? UINT64_C(1) << PINNED : 0;
+	return subject_store_header(s, &object, (subject_load_header(s, &object) & ~both) | bits);
 }
 
 /* An object changes to another's class where both have the same format, and as many slots where
@@ -221,11 +252,18 @@ pick_method(subject *s, imago_object *object, imago_method *method, uint64_t *va
 	return true;
 }
 
-/* Arguments, temporaries and frame that fit each other. */
+/* Arguments, temporaries and frame that fit each other; now and then Spur's unused bits (§15). */
 bool
 mutate_sound_frame(subject *s)
 {
-	enum { LARGE = 17, TEMPS = 18, ARGS = 24, SMALL_FRAME_TEMPS = 16, MOST_TEMPS = 56 };
+	enum {
+		LARGE = 17,
+		TEMPS = 18,
+		ARGS = 24,
+		UNUSED = 28,
+		SMALL_FRAME_TEMPS = 16,
+		MOST_TEMPS = 56
+	};
 	imago_object object;
 	imago_method method;
 	uint64_t value;
@@ -238,6 +276,9 @@ mutate_sound_frame(subject *s)
 	const bool large = temps > SMALL_FRAME_TEMPS || dice_one_in(&s->dice, 2);
 	value &= ~(UINT64_C(1) << LARGE | UINT64_C(63) << TEMPS | UINT64_C(15) << ARGS);
 	value |= (uint64_t)large << LARGE | temps << TEMPS | args << ARGS;
+	if (subject_is_spur(s) && dice_one_in(&s->dice, 3)) {
+		value = (value & ~(UINT64_C(3) << UNUSED)) | dice_below(&s->dice, 4) << UNUSED;
+	}
 	return subject_store(s, &object, 0, subject_integer(s, (int64_t)value));
 }
 

@@ -27,7 +27,7 @@ dice_nasty(dice *d, uint64_t old, unsigned bits)
 		value = (UINT64_C(1) << dice_below(d, bits > 64 ? 64 : bits)) - 1;
 		break;
 	case 3:
-		value = mask - dice_below(d, 17);
+		value = mask - (dice_one_in(d, 2) ? 0 : dice_below(d, 17));
 		break;
 	case 4:
 		value = old + 1 + dice_below(d, 16);
@@ -111,7 +111,9 @@ subject_open_donor(subject *donor, const uint8_t *bytes, size_t size, const imag
 	imago_allocator_init(&donor->allocator, 16 * (uint64_t)size + 2 * (uint64_t)MEBIBYTE);
 	if (imago_image_read(&image, bytes, size, &donor->allocator, NULL) == IMAGO_OK &&
 	    image.heap->model == like->model && image.heap->num_segments > 0 &&
-	    imago_rebuild(&donor->heap, image.heap, &options, &donor->allocator, NULL, NULL) ==
+	    (imago_layout_equal(image.heap->layout, like->layout)
+	         ? imago_heap_copy(&donor->heap, image.heap, &donor->allocator, NULL)
+	         : imago_rebuild(&donor->heap, image.heap, &options, &donor->allocator, NULL, NULL)) ==
 	        IMAGO_OK) {
 		donor->format = image.format;
 		donor->readable = subject_map(donor);

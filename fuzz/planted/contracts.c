@@ -8,7 +8,7 @@
 #include "fuzz_oracle.h"
 
 /* CMakeLists.txt gives each target's entry point and table of oracles these names. */
-#define CONTRACT(target, share)                                     \
+#define CONTRACT(target, one_in)                                    \
 	int contract_##target##_run(const uint8_t *bytes, size_t size); \
 	extern const fuzz_oracle_table contract_##target##_oracles;
 #include "contracts.def"
@@ -16,23 +16,24 @@
 
 typedef struct contract_row {
 	const char *name;
-	unsigned share;
+	unsigned one_in;
 	int (*run)(const uint8_t *bytes, size_t size);
 	const fuzz_oracle_table *oracles;
 } contract_row;
 
 static const contract_row contracts[] = {
-#define CONTRACT(target, share) \
-	{#target, (share), contract_##target##_run, &contract_##target##_oracles},
+#define CONTRACT(target, one_in) \
+	{#target, (one_in), contract_##target##_run, &contract_##target##_oracles},
 #include "contracts.def"
 #undef CONTRACT
 };
 enum { NUM_CONTRACTS = sizeof contracts / sizeof contracts[0] };
+_Static_assert((int)NUM_CONTRACTS <= (int)MAX_CONTRACTS, "room for their counts");
 
 static int running = NO_CONTRACT;
 
-int
-contract_of(const uint8_t *bytes, size_t size)
+uint64_t
+contract_hash(const uint8_t *bytes, size_t size)
 {
 	const uint64_t prime = UINT64_C(0x9E3779B97F4A7C15);
 	uint64_t hash = size * prime;
@@ -47,17 +48,13 @@ contract_of(const uint8_t *bytes, size_t size)
 		hash = (hash ^ bytes[i]) * prime;
 		hash ^= hash >> 29;
 	}
-	unsigned total = 0;
-	for (int contract = 0; contract < NUM_CONTRACTS; contract++) {
-		total += contracts[contract].share;
-	}
-	uint64_t part = hash % total;
-	int contract = 0;
-	while (part >= contracts[contract].share) {
-		part -= contracts[contract].share;
-		contract++;
-	}
-	return contract;
+	return hash;
+}
+
+bool
+contract_is_asked(int contract, uint64_t hash)
+{
+	return hash % contracts[contract].one_in == 0;
 }
 
 int

@@ -1,5 +1,6 @@
-/* observe_target: each input to one of the contracts with all planted bugs asleep; then, for each
- * bug that it triggered and that is not yet detected, once more in a child with that one awake.
+/* observe_target: each input to the contracts with all planted bugs asleep; then, for each bug that
+ * it triggered in one of them and that is not yet detected, that one once more in a child with the
+ * bug awake.
  * So one run of an engine measures all bugs (README.md says why that is fair).
  *
  * Environment:
@@ -27,7 +28,7 @@
 enum {
 	MAX_BUGS = 128,
 	MAX_PATH = 4096,
-	ALL_TRIGGERS = 64, /* of the first ones each is tried; then those at powers of two */
+	ALL_TRIGGERS = 16, /* of a contract's first ones each is tried; then eight in each doubling */
 	LOOK_AT_CAP = 64,  /* runs between two looks at the time */
 	NANOSECONDS = 1000000000,
 };
@@ -40,7 +41,7 @@ typedef struct moment {
 
 typedef struct bug_record {
 	moment reached, triggered, detected;
-	uint64_t num_triggers; /* runs */
+	uint64_t num_triggers[MAX_CONTRACTS]; /* runs of each contract */
 	char by[OBSERVE_BY_SIZE];
 	char contract[OBSERVE_BY_SIZE];
 } bug_record;
@@ -155,8 +156,12 @@ write_text(void)
 			fprintf(file, "\t%" PRIu64 "\t%" PRIu64, moments[j]->run,
 			        moments[j]->nanoseconds / 1000000);
 		}
-		fprintf(file, "\t%" PRIu64 "\t%s\t%s\n", bug->num_triggers,
-		        bug->by[0] != '\0' ? bug->by : "-", bug->contract[0] != '\0' ? bug->contract : "-");
+		uint64_t num_triggers = 0;
+		for (size_t j = 0; j < MAX_CONTRACTS; j++) {
+			num_triggers += bug->num_triggers[j];
+		}
+		fprintf(file, "\t%" PRIu64 "\t%s\t%s\n", num_triggers, bug->by[0] != '\0' ? bug->by : "-",
+		        bug->contract[0] != '\0' ? bug->contract : "-");
 	}
 	(void)fclose(file);
 }
@@ -177,10 +182,15 @@ keep_input(size_t bug, int contract, const uint8_t *bytes, size_t size)
 	}
 }
 
+/* All of the first ones, then every second, every fourth …, so that eight are in each doubling. */
 static bool
 is_tried(uint64_t num_triggers)
 {
-	return num_triggers <= ALL_TRIGGERS || (num_triggers & (num_triggers - 1)) == 0;
+	uint64_t step = 1;
+	while (num_triggers / step >= ALL_TRIGGERS) {
+		step *= 2;
+	}
+	return num_triggers % step == 0;
 }
 
 /* True when something happened to a bug for the first time. */
@@ -196,12 +206,12 @@ note(size_t i, const observed *seen, int contract, const uint8_t *bytes, size_t 
 	if (!seen->triggered) {
 		return news;
 	}
-	bug->num_triggers++;
+	const uint64_t num_triggers = ++bug->num_triggers[contract];
 	if (bug->triggered.run == 0) {
 		bug->triggered = now();
 		news = true;
 	}
-	if (bug->detected.run == 0 && is_tried(bug->num_triggers)) {
+	if (bug->detected.run == 0 && is_tried(num_triggers)) {
 		const moment at = now();
 		tell_time(true);
 		if (observe_effect(i, contract, bytes, size, bug->by)) {
@@ -263,13 +273,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (state == NULL) {
 		open_state();
 	}
-	const int contract = contract_of(data, size);
-	observe_run(contract, data, size, seen);
 	state->num_runs++;
-	tell_time(true);
 	bool news = false;
-	for (size_t i = 0; i < observe_num_bugs(); i++) {
-		news |= note(i, &seen[i], contract, data, size);
+	const uint64_t hash = contract_hash(data, size);
+	for (int contract = 0; contract_name(contract) != NULL; contract++) {
+		if (!contract_is_asked(contract, hash)) {
+			continue;
+		}
+		observe_run(contract, data, size, seen);
+		tell_time(true);
+		for (size_t i = 0; i < observe_num_bugs(); i++) {
+			news |= note(i, &seen[i], contract, data, size);
+		}
 	}
 	if (news) {
 		write_text();

@@ -15,7 +15,7 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8
                                  size_t size2, uint8_t *out, size_t max_out_size,
                                  unsigned int seed);
 
-enum { ROOM = 8192, NUM_SEEDS_TRIED = 160 };
+enum { ROOM = 8192, NUM_SEEDS_TRIED = 160, CROSSED_ONE_IN = 3 };
 
 static unsigned num_engine_calls;
 
@@ -83,13 +83,13 @@ cross(const test_image *first, const test_image *second)
 	unsigned num_rich = 0;
 	mutant m;
 	mutant_init(&m, (size_t)first->size + ROOM);
-	for (unsigned seed = 0; seed < 40; seed++) {
+	for (unsigned seed = 0; seed < 40 * CROSSED_ONE_IN; seed += CROSSED_ONE_IN) {
 		m.size = LLVMFuzzerCustomCrossOver(first->bytes, (size_t)first->size, second->bytes,
 		                                   (size_t)second->size, m.bytes, m.capacity, seed);
 		assert_true(m.size <= m.capacity);
 		assert_true(mutant_canaries_live(&m));
 		assert_true(is_walkable(m.bytes, m.size));
-		assert_true(seed % 8 == 0 || is_sound(m.bytes, m.size));
+		assert_true(seed / CROSSED_ONE_IN % 8 == 0 || is_sound(m.bytes, m.size));
 		const uint64_t num_after = num_objects_in(m.bytes, m.size);
 		assert_true(num_after > num_before);
 		num_rich += num_after > num_before + 1;
@@ -141,7 +141,7 @@ crossover_takes_from_the_second_image(void **state)
 	unsigned num_marked = 0;
 	mutant m;
 	mutant_init(&m, (size_t)first.size + ROOM);
-	for (unsigned seed = 0; seed < 40; seed++) {
+	for (unsigned seed = 0; seed < 40 * CROSSED_ONE_IN; seed += CROSSED_ONE_IN) {
 		m.size = LLVMFuzzerCustomCrossOver(first.bytes, (size_t)first.size, second.bytes,
 		                                   (size_t)second.size, m.bytes, m.capacity, seed);
 		for (size_t i = 0; i + sizeof marker <= m.size; i++) {
@@ -174,7 +174,8 @@ bytes_that_are_no_image_are_joined_within_the_room(void **state)
 			                                   room, seed);
 			assert_true(m.size <= room);
 			assert_true(mutant_canaries_live(&m));
-			assert_true(engine_alone() ? m.size == 0 : m.size == (room < 96 ? room : 96));
+			const bool left = engine_alone() || seed % CROSSED_ONE_IN != 0; /* to the engine */
+			assert_true(left ? m.size == 0 : m.size == (room < 96 ? room : 96));
 			mutant_release(&m);
 		}
 	}

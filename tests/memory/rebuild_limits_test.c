@@ -145,6 +145,9 @@ header_fields_that_have_no_room_in_a_narrow_header_are_refused(void **state)
 	header->saved_window_size = FOUR_GIB;
 	assert_refused(made.heap, options, IMAGO_EUNSUPPORTED, "savedWindowSize");
 	header->saved_window_size = 0;
+	header->extra_vm_memory = FOUR_GIB; /* as a folder's text may say */
+	assert_refused(made.heap, options, IMAGO_EUNSUPPORTED, "extraVMMemory");
+	header->extra_vm_memory = 0;
 	header->image_format = 0;
 	assert_refused(made.heap, options, IMAGO_EUNSUPPORTED, "imageFormat");
 	end(&made);

@@ -114,25 +114,27 @@ points(const oracle_image *image, uint64_t word)
 	return word % (image->v3 ? 2 : image->word == 8 ? 8 : 4) == 0;
 }
 
+/* The object behind forwarders, or NULL. An image without errors has no longer chain than the
+ * checker follows. */
+static const oracle_object *
+target_of(const oracle_image *image, uint64_t word)
+{
+	enum { MOST_HOPS = 65 };
+	const oracle_object *object = oracle_find(image, word);
+	for (int hop = 0; hop < MOST_HOPS && object != NULL && !image->v3 && object->cls == 8; hop++) {
+		object = oracle_find(image, oracle_slot(image, object, 0));
+	}
+	return object;
+}
+
 static number
 number_of_word(const side *s, uint64_t word)
 {
 	if (!points(s->image, word)) {
 		return number_of_immediate(s->image, word);
 	}
-	const oracle_object *object = oracle_find(s->image, word);
+	const oracle_object *object = target_of(s->image, word);
 	return object == NULL ? (number){.kind = NOT_A_NUMBER} : number_of_object(s, object);
-}
-
-/* The object behind forwarders, or NULL. */
-static const oracle_object *
-target_of(const oracle_image *image, uint64_t word)
-{
-	const oracle_object *object = oracle_find(image, word);
-	for (int hop = 0; hop < 8 && object != NULL && !image->v3 && object->cls == 8; hop++) {
-		object = oracle_find(image, oracle_slot(image, object, 0));
-	}
-	return object;
 }
 
 static void
