@@ -172,10 +172,49 @@ fewer_compact_classes_than_usual_are_read(void **state)
 	}
 }
 
+/* A name is an object of bytes that has some: no other bits, and no empty string. */
+static void
+what_is_no_string_of_bytes_is_no_name(void **state)
+{
+	static const struct {
+		imago_kernel_class of;
+		uint64_t num_elements;
+		const char *expected;
+	} rows[] = {
+	    {IMAGO_KERNEL_BYTE_STRING, 0, "?"},
+	    {IMAGO_KERNEL_BYTE_STRING, 2, "??"},
+	    {IMAGO_KERNEL_BITMAP, 2, "?"},
+	    {IMAGO_KERNEL_DOUBLE_BYTE_ARRAY, 4, "?"},
+	};
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS * sizeof rows / sizeof rows[0]; i++) {
+		const test_layout *layout = &test_layouts[i % NUM_TEST_LAYOUTS];
+		const size_t row = i / NUM_TEST_LAYOUTS;
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_builder *builder = test_builder(layout, &allocator);
+		const imago_oop object = imago_builder_class(builder, IMAGO_KERNEL_OBJECT);
+		const imago_oop kind = imago_builder_class(builder, rows[row].of);
+		const imago_oop cls =
+		    imago_builder_new_class(builder, object, "Lone", 0, IMAGO_FORMAT_EMPTY);
+		const bool exists = kind != 0;
+		if (exists) {
+			imago_builder_store(builder, cls, CLASS_NAME,
+			                    imago_builder_new_bits(builder, kind, rows[row].num_elements));
+		}
+		imago_heap *heap = test_finish(builder);
+		assert_non_null(heap);
+		assert_name(heap, cls, NAME_SIZE - 1, exists ? rows[row].expected : "Lone");
+		imago_heap_destroy(heap);
+		assert_no_leak(&allocator);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_no_string_of_bytes_is_no_name),
 	    cmocka_unit_test(a_name_is_cut_to_the_room_there_is),
 	    cmocka_unit_test(what_is_no_printable_ascii_becomes_question_marks),
 	    cmocka_unit_test(a_class_without_a_name_is_a_question_mark),

@@ -172,13 +172,16 @@ bridges_are_written_in_spur_and_in_heaps_that_own_their_bytes_only(void **state)
 		assert_non_null(heap);
 		assert_status(imago_heap_set_bridges(heap, IMAGO_BRIDGES_NONE, &error), &error,
 		              IMAGO_EUSAGE);
+		assert_true(error.found == 0 && error.limit == 0);
 		if (heap->model == IMAGO_V3) {
 			assert_status(imago_heap_set_bridges(heap, IMAGO_BRIDGES_FILE, &error), &error,
 			              IMAGO_EUSAGE);
 		} else {
 			heap->segments[0].bridge_size = 0;
+			heap->segments[0].offset = 128;
 			assert_status(imago_heap_set_bridges(heap, IMAGO_BRIDGES_FILE, &error), &error,
 			              IMAGO_EUSAGE);
+			assert_true(error.offset == 128 && error.found == 0 && error.limit == 0);
 			heap->segments[0].bridge_size = IMAGO_BRIDGE_SIZE;
 			heap->segments[0].writable = NULL;
 			assert_status(imago_heap_set_bridges(heap, IMAGO_BRIDGES_FILE, &error), &error,

@@ -151,6 +151,11 @@ misplaced_segments_are_refused_with_their_offset(void **state)
 		assert_string_equal(error.what, rows[row].what);
 		assert_int_equal(error.offset, 640);
 		assert_string_equal(error.part, "seg1.data");
+		assert_true(error.found == (rows[row].size % 8 != 0 ? rows[row].size : rows[row].start));
+		const uint64_t top = rows[row].layout.word_bytes == 8 ? 0 : UINT64_C(1) << 32;
+		assert_true(error.limit == (rows[row].status == IMAGO_EALIGN       ? 8
+		                            : rows[row].status == IMAGO_ESTRUCTURE ? 0x1000 + SIZE + BRIDGE
+		                                                                   : top));
 		assert_int_equal(heap->num_segments, 1);
 		imago_heap_destroy(heap);
 	}
@@ -221,8 +226,15 @@ a_gap_that_no_bridge_can_span_is_refused(void **state)
 	f.heap->segments[2].start = UINT64_C(1) << 60;
 	assert_int_equal(imago_heap_set_bridges(f.heap, IMAGO_BRIDGES_FILE, &error), IMAGO_ERANGE);
 	assert_string_equal(error.what, "gap between segments");
+	const imago_segment *before = &f.heap->segments[1];
+	const imago_addr end = before->start + before->size + before->bridge_size;
+	assert_int_equal(error.offset, before->offset);
+	assert_true(error.found == (UINT64_C(1) << 60) - end);
+	assert_true(error.limit == ((UINT64_C(1) << 56) - 1) * 8);
 	f.heap->segments[2].start = start_of(2) + 4;
 	assert_int_equal(imago_heap_set_bridges(f.heap, IMAGO_BRIDGES_FILE, &error), IMAGO_EALIGN);
+	assert_int_equal(error.offset, before->offset);
+	assert_true(error.found == start_of(2) + 4 - end && error.limit == 8);
 	fixture_release(&f);
 }
 
@@ -285,6 +297,39 @@ a_copy_is_equal_owns_its_bytes_and_survives_its_source(void **state)
 	assert_int_equal(other.used, 0);
 }
 
+/* Bytes around the objects, of every small number: none is where there are none. */
+static void
+a_copy_has_as_many_bytes_around_its_objects(void **state)
+{
+	(void)state;
+	static const uint8_t around[] = {7, 8, 9};
+	for (uint64_t size = 0; size <= sizeof around; size++) {
+		fixture f;
+		imago_heap *copy;
+		imago_allocator other;
+		fixture_init(&f, layouts[0]);
+		f.heap->wrapping = (imago_wrapping){.prefix = around,
+		                                    .prefix_size = size,
+		                                    .header_tail = around,
+		                                    .header_tail_size = size,
+		                                    .trailing = around,
+		                                    .trailing_size = size};
+		imago_allocator_init(&other, IMAGO_UNLIMITED);
+		assert_int_equal(imago_heap_copy(&copy, f.heap, &other, NULL), IMAGO_OK);
+		const imago_wrapping *it = &copy->wrapping;
+		assert_true(it->prefix_size == size && it->header_tail_size == size);
+		assert_true(it->trailing_size == size);
+		const uint8_t *const copies[] = {it->prefix, it->header_tail, it->trailing};
+		for (size_t i = 0; i < 3; i++) {
+			assert_true((copies[i] != NULL) == (size > 0) && copies[i] != around);
+			assert_true(size == 0 || memcmp(copies[i], around, (size_t)size) == 0);
+		}
+		imago_heap_destroy(copy);
+		fixture_release(&f);
+		assert_int_equal(other.used, 0);
+	}
+}
+
 static void
 every_failing_allocation_of_a_copy_is_reported(void **state)
 {
@@ -324,6 +369,7 @@ main(void)
 	    cmocka_unit_test(a_last_bridge_of_zeros_is_kept_as_it_is),
 	    cmocka_unit_test(a_header_is_refreshed_from_the_segments),
 	    cmocka_unit_test(a_copy_is_equal_owns_its_bytes_and_survives_its_source),
+	    cmocka_unit_test(a_copy_has_as_many_bytes_around_its_objects),
 	    cmocka_unit_test(every_failing_allocation_of_a_copy_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
