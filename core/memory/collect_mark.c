@@ -286,6 +286,7 @@ fire(collect_run *collection)
 }
 
 static void
+/* NOLINTNEXTLINE(readability-non-const-parameter): others change what they visit */
 visit(void *visitor, imago_oop *oop)
 {
 	mark(visitor, *oop);

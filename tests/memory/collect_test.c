@@ -78,9 +78,8 @@ begin(fixture *f, const test_layout *layout, imago_oop *external)
 static imago_oop
 new_array(fixture *f, uint64_t num_slots)
 {
-	imago_oop cls = imago_memory_special(f->memory, IMAGO_SPECIAL_CLASS_ARRAY);
 	assert_true(imago_memory_reserve(f->memory, imago_memory_object_bytes(f->kind, num_slots)));
-	cls = imago_memory_special(f->memory, IMAGO_SPECIAL_CLASS_ARRAY);
+	imago_oop cls = imago_memory_special(f->memory, IMAGO_SPECIAL_CLASS_ARRAY);
 	imago_oop made = imago_memory_make(f->memory, cls, IMAGO_FORMAT_INDEXABLE, num_slots);
 	assert_int_not_equal(made, 0);
 	return made;
