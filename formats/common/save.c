@@ -32,7 +32,7 @@ typedef struct target {
 	imago_file_facts made; /* the temporary file or folder */
 } target;
 
-/* Splits path at its last slash. Trailing slashes do not count. */
+/* Splits path at its last slash. Trailing slashes do not count here. */
 static imago_status
 split_path(const char *path, char parent[PATH_SIZE], char name[NAME_SIZE], imago_error *error)
 {
@@ -71,6 +71,9 @@ open_target(target *out, const imago_file_system *files, const char *path, imago
 	imago_status status = split_path(path, parent, out->name, error);
 	if (status != IMAGO_OK) {
 		return status;
+	}
+	if (kind == IMAGO_PATH_FILE && path[strlen(path) - 1] == '/') { /* that names a folder */
+		return imago_fail(error, IMAGO_EUSAGE, refusal, IMAGO_NO_OFFSET, 0, 0);
 	}
 	out->parent = imago_files_open(files, IMAGO_WORKING_FOLDER, parent, IMAGO_OPEN_FOLDER);
 	if (out->parent < 0) {

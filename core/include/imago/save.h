@@ -17,7 +17,8 @@
  * rename, fsync of the folder. The new file has the old one's permissions, or those of a new file.
  * On failure (IMAGO_EIO, what names the step) the temporary file is gone and path is untouched;
  * only after "fsync of the parent folder" path holds the new file, which may not survive a crash.
- * IMAGO_EUSAGE when path names anything but a regular file: a folder, a device, a symbolic link. */
+ * IMAGO_EUSAGE when path names anything but a regular file: a folder, a device, a symbolic link;
+ * or ends in a slash. */
 IMAGO_API imago_status imago_save_file(const char *path, const uint8_t *bytes, uint64_t size,
                                        imago_error *error) IMAGO_NODISCARD;
 IMAGO_API imago_status imago_save_file_in(const imago_file_system *files, const char *path,
