@@ -45,7 +45,7 @@ book(imago_allocator *allocator, uint64_t growth)
 /* Asks for huge pages in a block that is made of several: most of the time of filling a large image
  * goes into page faults. Only a hint, and only inside the block, so that no memory is added. */
 static void
-prefer_huge_pages(char *block, uint64_t size)
+prefer_huge_pages(uint8_t *block, uint64_t size)
 {
 #ifdef MADV_HUGEPAGE
 	const uint64_t huge_page = UINT64_C(2) << 20;
@@ -101,6 +101,7 @@ imago_resize(imago_allocator *allocator, void *block, uint64_t old_size, uint64_
 		return refuse(allocator, new_size, what, error);
 	}
 	if (growth > 0) {
+		prefer_huge_pages(moved + old_size, growth);
 		memset(moved + old_size, 0, (size_t)growth);
 	} else {
 		allocator->used -= old_size - new_size;

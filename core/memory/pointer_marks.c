@@ -5,7 +5,6 @@
 
 enum {
 	LONGEST_STEP = 63,          /* words of one step: the bits of an object fit one shift */
-	PREFETCH_BYTES = 2048,      /* within the margin */
 	REAL_CLASS_BITS = 0x3FFFE0, /* of a header: not all clear in class indices from 32 on */
 	ALL_SLOTS = 255,
 	OVERFLOW_SLOTS = 255,
@@ -72,7 +71,7 @@ mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, 
 	uint32_t size = 0;
 	while (size < max_words) {
 		const uint8_t *chunk = bytes + (uint64_t)size * word_bytes;
-		__builtin_prefetch(chunk + PREFETCH_BYTES);
+		imago_prefetch_ahead(chunk);
 		uint64_t header = imago_load_u64(chunk, layout.byte_order);
 		uint32_t first_slot = (uint32_t)imago_load_word(chunk + 8, layout);
 		uint32_t num_slots = (uint32_t)(header >> 56);
@@ -83,7 +82,11 @@ mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, 
 			break;
 		}
 		uint32_t oops = num_oops(rule, num_slots, first_slot >> (word_bytes == 8 ? 3 : 1));
-		uint32_t body_words = num_slots + (num_slots == 0);
+		uint32_t body_words = num_slots;
+		if (IMAGO_UNLIKELY(num_slots == 0)) {
+			IMAGO_STAY_A_BRANCH();
+			body_words = 1;
+		}
 		if (word_bytes == 4) {
 			body_words = (body_words + 1) & ~UINT32_C(1);
 		}

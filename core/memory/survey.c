@@ -20,7 +20,7 @@ survey_headers(const uint8_t *bytes, uint64_t position, uint64_t end, uint64_t *
 	uint64_t count = 0;
 	while (position < end) {
 		const uint8_t *chunk = bytes + position;
-		__builtin_prefetch(chunk + IMAGO_SURVEY_PREFETCH);
+		imago_prefetch_ahead(chunk);
 		uint64_t header = imago_load_u64(chunk, layout.byte_order);
 		uint32_t num_slots = (uint32_t)(header >> 56);
 		uint32_t allowed = num_slots > 0 ? formats : FORMATS_EMPTY;
@@ -32,7 +32,11 @@ survey_headers(const uint8_t *bytes, uint64_t position, uint64_t end, uint64_t *
 		uint64_t bit = first_bit + (position >> 3);
 		starts[bit >> 6] |= UINT64_C(1) << (bit & 63);
 		count++;
-		uint64_t body_words = num_slots + (num_slots == 0);
+		uint64_t body_words = num_slots;
+		if (IMAGO_UNLIKELY(num_slots == 0)) {
+			IMAGO_STAY_A_BRANCH();
+			body_words = 1;
+		}
 		position += 8 + ((body_words * layout.word_bytes + 7) & ~UINT64_C(7));
 	}
 	*num_objects += count;

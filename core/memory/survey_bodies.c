@@ -66,7 +66,7 @@ survey_objects(const imago_survey *survey, const uint8_t *bytes, uint32_t max_wo
 	uint32_t size = 0;
 	while (size < max_words) {
 		const uint8_t *chunk = bytes + (uint64_t)size * word_bytes;
-		__builtin_prefetch(chunk + IMAGO_SURVEY_PREFETCH);
+		imago_prefetch_ahead(chunk);
 		uint64_t header = imago_load_u64(chunk, layout.byte_order);
 		uint32_t first_slot = (uint32_t)imago_load_word(chunk + 8, layout);
 		uint32_t class_index = (uint32_t)header & (IMAGO_CLASS_INDEX_LIMIT - 1);
@@ -86,7 +86,11 @@ survey_objects(const imago_survey *survey, const uint8_t *bytes, uint32_t max_wo
 		format_slots kind = slots_of_formats[format];
 		uint32_t oops = (first_slot >> (word_bytes == 8 ? 3 : 1) & kind.literals) + kind.fixed;
 		oops = oops < num_slots ? oops : num_slots;
-		uint32_t body_words = num_slots + (num_slots == 0);
+		uint32_t body_words = num_slots;
+		if (IMAGO_UNLIKELY(num_slots == 0)) {
+			IMAGO_STAY_A_BRANCH();
+			body_words = 1;
+		}
 		if (word_bytes == 4) {
 			body_words = (body_words + 1) & ~UINT32_C(1);
 		}

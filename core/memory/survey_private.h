@@ -8,7 +8,6 @@ enum {
 	/* Bytes at the end of a segment that are left to the rules, so that an object with a plain
 	 * header ends inside and its first words can be loaded. */
 	IMAGO_SURVEY_MARGIN = 4096,
-	IMAGO_SURVEY_PREFETCH = 2048, /* within the margin */
 };
 
 #endif

@@ -25,6 +25,40 @@ walk(bench_image *image, const void *argument)
 	}
 }
 
+/* Nothing but going from header to header, as any walk must: what a walk could be at best that
+ * follows one object after the other. Spur's sizes, without the rest of a header. */
+static void
+follow_sizes(bench_image *image, const void *argument)
+{
+	(void)argument;
+	const imago_heap *heap = image->heap;
+	const imago_segment *segment = &heap->segments[0];
+	const uint64_t size_shift = heap->layout.word_bytes == 8 ? 3 : 2;
+	uint64_t position = 0;
+	while (position < segment->size) {
+		uint64_t num_slots = segment->bytes[position + 7]; /* the top byte: little-endian */
+		uint64_t body = (num_slots << size_shift) + 7;
+		imago_prefetch_ahead(segment->bytes + position);
+		if (IMAGO_UNLIKELY(num_slots == 0)) {
+			IMAGO_STAY_A_BRANCH();
+			body = 8;
+		}
+		uint64_t total = 8 + (body & ~UINT64_C(7));
+		if (IMAGO_UNLIKELY(num_slots == IMAGO_WALK_OVERFLOW)) {
+			imago_object object;
+			if (imago_heap_decode_chunk(heap, segment->start + position, &object, NULL) !=
+			    IMAGO_OK) {
+				bench_fail("no chunk");
+			}
+			total = object.total_bytes;
+		}
+		position += total;
+	}
+	if (position != image->size) {
+		bench_fail("the chain of sizes did not reach the end");
+	}
+}
+
 static void
 take_census(bench_image *image, const void *argument)
 {
@@ -81,6 +115,7 @@ bench_memory_rows(bench_image *image, unsigned num_rounds)
 	static const imago_swizzle_options scalar = {.simd = IMAGO_SIMD_SCALAR};
 	static const bench_row rows[] = {
 	    {.name = "walk: imago_walk_next", .job = walk, .asked = 1.5},
+	    {.name = "(the bare chain of sizes)", .job = follow_sizes},
 	    {.name = "(census: looks at every slot and counts the pointers)", .job = take_census},
 	    {.name = "swizzle, best instruction set",
 	     .job = swizzle,

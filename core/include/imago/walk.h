@@ -35,7 +35,6 @@ IMAGO_API bool imago_walk_next_general(imago_walker *walker, imago_object *out);
 enum {
 	IMAGO_WALK_OVERFLOW = 255,          /* spur.md §5: slot counts stored in a word of their own */
 	IMAGO_WALK_REAL_CLASSES = 0x3FFFE0, /* not all clear in class indices from 32 on */
-	IMAGO_WALK_PREFETCH = 1024,         /* bytes; measured */
 };
 
 /* The header bits that an object without an entry in imago_object.bits has clear (spur.md §5). */
@@ -53,14 +52,18 @@ imago_walk_next(imago_walker *walker, imago_object *out)
 	imago_addr oop = walker->next;
 	if (IMAGO_LIKELY(oop - walker->start < walker->plain_size)) {
 		const uint8_t *chunk = walker->bytes + (oop - walker->start);
-		__builtin_prefetch(chunk + IMAGO_WALK_PREFETCH);
+		imago_prefetch_ahead(chunk);
 		uint64_t header = imago_load_u64(chunk, walker->layout.byte_order);
 		uint64_t num_slots = header >> 56;
 		if (IMAGO_LIKELY(num_slots != IMAGO_WALK_OVERFLOW && (header & IMAGO_WALK_BITS) == 0 &&
 		                 (header & IMAGO_WALK_REAL_CLASSES) != 0)) {
 			/* In units of 8 bytes: the header, the slots, and room for a forwarding pointer. */
 			uint64_t body_units = walker->layout.word_bytes == 8 ? num_slots : (num_slots + 1) / 2;
-			uint64_t units = 1 + body_units + (num_slots == 0);
+			if (IMAGO_UNLIKELY(num_slots == 0)) {
+				IMAGO_STAY_A_BRANCH();
+				body_units = 1;
+			}
+			uint64_t units = 1 + body_units;
 			uint8_t format = (uint8_t)(header >> 24 & 31);
 			out->oop = oop;
 			out->chunk = oop;
