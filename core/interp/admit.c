@@ -208,8 +208,8 @@ admit_from(const imago_vm *vm, vm_code *code, uint32_t pc, uint32_t depth)
 }
 
 /* May a method go on at a place, with the stack so deep? */
-static bool
-admits(imago_vm *vm, const vm_method *method, int64_t pc, uint64_t depth)
+bool
+vm_admits_at(imago_vm *vm, const vm_method *method, int64_t pc, uint64_t depth)
 {
 	vm_code *code = code_of(vm, method);
 	if (code == NULL || pc < code->first_pc || pc >= code->num_bytes || depth > code->frame_size) {
@@ -225,7 +225,7 @@ vm_admits_method(imago_vm *vm, const vm_method *method)
 {
 	return method->num_args <= method->num_temps &&
 	       method->num_temps <= (method->large ? LARGE_FRAME : SMALL_FRAME) &&
-	       admits(vm, method, method->first_pc, method->num_temps);
+	       vm_admits_at(vm, method, method->first_pc, method->num_temps);
 }
 
 bool
@@ -240,5 +240,5 @@ vm_judge(imago_vm *vm)
 	uint32_t size = method.large ? LARGE_FRAME : SMALL_FRAME;
 	return frame->ext_a == 0 && frame->num_ext_b == 0 && frame->num_temps >= size &&
 	       (uint64_t)(frame->stack_end - frame->stack) / word >= size &&
-	       admits(vm, &method, frame->ip - frame->body, vm_stack_depth(vm));
+	       vm_admits_at(vm, &method, frame->ip - frame->body, vm_stack_depth(vm));
 }

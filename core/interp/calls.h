@@ -69,6 +69,24 @@ can_make_context(const imago_vm *vm, bool large, imago_memory_kind kind)
 	       vm->context_headers[large] != 0;
 }
 
+IMAGO_ALWAYS_INLINE void
+fill_with_nil(const imago_object_memory *memory, uint8_t *slots, uint32_t count,
+              imago_memory_kind kind)
+{
+	const imago_oop nil = memory->nil;
+	if (kind.wide) {
+		for (uint32_t i = 0; i < count; i++) {
+			memcpy(slots + (size_t)i * sizeof nil, &nil, sizeof nil);
+		}
+		return;
+	}
+	/* Two at a time: contexts have an even number of slots. */
+	const uint64_t two = nil | nil << 32;
+	for (uint32_t i = 0; i < count; i += 2) {
+		memcpy(slots + (size_t)i * sizeof(uint32_t), &two, sizeof two);
+	}
+}
+
 /* A context in eden, all of its slots nil. */
 IMAGO_ALWAYS_INLINE imago_oop
 make_context_here(imago_vm *vm, uint32_t size, imago_memory_kind kind)
@@ -84,10 +102,7 @@ make_context_here(imago_vm *vm, uint32_t size, imago_memory_kind kind)
 	}
 	imago_word_put(at, header, header_word);
 	uint8_t *slots = at + imago_header_bytes(kind);
-	const imago_oop nil = memory->nil;
-	for (uint32_t i = CONTEXT_CLOSURE; i < num_slots; i++) {
-		imago_word_put(slots + (size_t)i * imago_word_bytes(kind), nil, kind);
-	}
+	fill_with_nil(memory, slots, num_slots, kind);
 	memory->eden_top += imago_header_bytes(kind) + (uint64_t)num_slots * imago_word_bytes(kind);
 	vm_made_private(vm, context);
 	return context;

@@ -1,5 +1,5 @@
 /* contexts.c: entering and leaving contexts: calls, blocks, returns. */
-#include "vm_private.h"
+#include "calls.h"
 
 /* Bytes of a large frame, whichever model. */
 static uint64_t
@@ -45,7 +45,7 @@ point_at_code(imago_vm *vm, const vm_method *method)
 	const imago_memory_kind kind = vm->kind;
 	vm_frame *frame = &vm->frame;
 	frame->body = imago_memory_body(memory, method->oop, kind);
-	frame->code_end = frame->body + imago_memory_num_bytes(memory, method->oop);
+	frame->code_end = frame->body + method->num_bytes;
 	frame->literals = frame->body + imago_word_bytes(kind);
 	frame->num_literals = method->num_literals;
 	frame->sista = method->sista;
@@ -143,19 +143,21 @@ make_context(imago_vm *vm, const vm_method *method, imago_oop receiver, imago_oo
 	if (method->num_args > method->num_temps || method->num_temps > size) {
 		return vm_violation(vm, "a method's temporaries do not fit its frame");
 	}
-	imago_addr end = vm->memory->eden_top;
-	imago_oop context = imago_memory_make_unset(vm->memory, vm->context_tag, IMAGO_FORMAT_MIXED,
-	                                            CONTEXT_FIXED + size);
+	imago_oop context = 0;
+	bool is_nil = can_make_context(vm, method->large, vm->kind);
+	if (is_nil) {
+		context = make_context_here(vm, size, vm->kind);
+	} else {
+		context = imago_memory_make_unset(vm->memory, vm->context_tag, IMAGO_FORMAT_MIXED,
+		                                  CONTEXT_FIXED + size);
+	}
 	if (context == 0) {
 		return vm_stop(vm, IMAGO_VM_MEMORY, "no room for a context");
-	}
-	if (context == end) {
-		vm_made_private(vm, context);
 	}
 	const imago_object_memory *memory = vm->memory;
 	const imago_memory_kind kind = vm->kind;
 	imago_memory_set_slot_raw(memory, context, CONTEXT_SENDER, vm->context, kind);
-	imago_memory_set_slot_raw(memory, context, CONTEXT_PC, vm_integer_oop(vm, method->first_pc + 1),
+	imago_memory_set_slot_raw(memory, context, CONTEXT_PC, vm_integer_oop(vm, method->start_pc + 1),
 	                          kind);
 	imago_memory_set_slot_raw(memory, context, CONTEXT_STACKP,
 	                          vm_integer_oop(vm, method->num_temps), kind);
@@ -167,7 +169,7 @@ make_context(imago_vm *vm, const vm_method *method, imago_oop receiver, imago_oo
 		                          kind);
 	}
 	/* Also what is above the stack: images may look there. */
-	for (uint32_t i = num_args; i < size; i++) {
+	for (uint32_t i = num_args; i < size && !is_nil; i++) {
 		imago_memory_set_slot_raw(memory, context, CONTEXT_FIXED + i, memory->nil, kind);
 	}
 	*out = context;
@@ -182,9 +184,30 @@ enter_new(imago_vm *vm, imago_oop context, const vm_method *method, uint32_t sta
 	vm->home = context;
 	vm->method = method->oop;
 	point_at_code(vm, method);
-	vm->frame.ip = vm->frame.body + method->first_pc;
+	vm->frame.ip = vm->frame.body + method->start_pc;
 	vm->frame.sp = vm->frame.stack + ((int64_t)stackp - 1) * (int64_t)imago_word_bytes(vm->kind);
-	vm->frame.trusted = vm_judge(vm);
+	vm->frame.trusted = vm_admits_at(vm, method, method->start_pc, stackp);
+}
+
+/* What the loop does, for those who are not in it. */
+static void
+activate_admitted(imago_vm *vm, const vm_method *method)
+{
+	const imago_memory_kind narrow = {.v3 = false, .wide = false};
+	const imago_memory_kind wide = {.v3 = false, .wide = true};
+	const imago_memory_kind v3 = {.v3 = true, .wide = false};
+	const uint32_t size = method->large ? LARGE_FRAME : SMALL_FRAME;
+	registers r = {.left = vm->left};
+	fetch(vm, &r);
+	if (vm->kind.v3) {
+		activate_here(vm, &r, method, method->num_args, size, v3);
+	} else if (vm->kind.wide) {
+		activate_here(vm, &r, method, method->num_args, size, wide);
+	} else {
+		activate_here(vm, &r, method, method->num_args, size, narrow);
+	}
+	leave(vm, &r);
+	vm->frame.trusted = true;
 }
 
 /* Calls a method: receiver and arguments are on the stack. */
@@ -193,6 +216,10 @@ vm_activate(imago_vm *vm, const vm_method *called)
 {
 	vm_method method = *called;
 	imago_oop context = 0;
+	if (method.admitted && can_make_context(vm, method.large, vm->kind)) {
+		activate_admitted(vm, &method);
+		return true;
+	}
 	if (!vm_reserve(vm, frame_bytes(vm))) {
 		return false;
 	}
@@ -262,7 +289,7 @@ closure_code(imago_vm *vm, imago_oop closure, vm_method *method, imago_oop *rece
 	if (pc <= method->first_pc || (uint64_t)pc > imago_memory_num_bytes(vm->memory, method->oop)) {
 		return false;
 	}
-	method->first_pc = (uint32_t)(pc - 1);
+	method->start_pc = (uint32_t)(pc - 1);
 	method->num_args = (uint8_t)*num_args;
 	/* The bytecodes of the block push the rest of its temporaries themselves. */
 	method->num_temps = 0;
@@ -285,12 +312,14 @@ vm_activate_closure(imago_vm *vm, imago_oop closure, uint32_t num_args)
 	if (num_copied > size || num_args > size - num_copied) {
 		return vm_fail(vm, 0);
 	}
+	const uint64_t num_scavenges = vm->memory->num_scavenges;
 	if (!vm_reserve(vm, frame_bytes(vm))) {
 		return false;
 	}
-	/* Once more: objects may have moved. The closure lies under its arguments. */
+	/* Once more, if objects have moved. The closure lies under its arguments. */
 	closure = vm_peek(vm, num_args);
-	if (!closure_code(vm, closure, &method, &receiver, &first_copied, &wanted)) {
+	if (vm->memory->num_scavenges != num_scavenges &&
+	    !closure_code(vm, closure, &method, &receiver, &first_copied, &wanted)) {
 		return vm_fail(vm, 0);
 	}
 	uint32_t stackp = num_args + (uint32_t)num_copied;

@@ -166,11 +166,21 @@ put_association(imago_vm *vm, const registers *r, uint32_t index, imago_oop valu
 	       put_slot(vm, association, ASSOCIATION_VALUE, value, m.kind);
 }
 
-/* Arithmetic special selector on two SmallIntegers: false when it is to be sent. Booleans are
- * pushed like every other result. */
+/* Special selectors 2 to 7. */
 IMAGO_ALWAYS_INLINE bool
-integer_operation(const imago_vm *vm, uint32_t operation, int64_t a, int64_t b, imago_oop *out,
-                  imago_memory_kind kind)
+compare(uint32_t operation, int64_t a, int64_t b)
+{
+	return operation == 2   ? a < b
+	       : operation == 3 ? a > b
+	       : operation == 4 ? a <= b
+	       : operation == 5 ? a >= b
+	       : operation == 6 ? a == b
+	                        : a != b;
+}
+
+/* The other arithmetic special selectors on two SmallIntegers: false when it is to be sent. */
+IMAGO_ALWAYS_INLINE bool
+integer_operation(uint32_t operation, int64_t a, int64_t b, imago_oop *out, imago_memory_kind kind)
 {
 	int64_t value;
 	switch (operation) {
@@ -180,24 +190,6 @@ integer_operation(const imago_vm *vm, uint32_t operation, int64_t a, int64_t b, 
 	case 1:
 		value = a - b;
 		break;
-	case 2:
-		*out = vm_boolean(vm, a < b);
-		return true;
-	case 3:
-		*out = vm_boolean(vm, a > b);
-		return true;
-	case 4:
-		*out = vm_boolean(vm, a <= b);
-		return true;
-	case 5:
-		*out = vm_boolean(vm, a >= b);
-		return true;
-	case 6:
-		*out = vm_boolean(vm, a == b);
-		return true;
-	case 7:
-		*out = vm_boolean(vm, a != b);
-		return true;
 	case 8:
 		if (__builtin_mul_overflow(a, b, &value)) {
 			return false;
@@ -251,6 +243,31 @@ integer_operation(const imago_vm *vm, uint32_t operation, int64_t a, int64_t b, 
 	return true;
 }
 
+/* The truth in place of the top of the stack. Where a short conditional jump follows, the loop need
+ * not come to that: it is executed here, and counted. */
+IMAGO_ALWAYS_INLINE void
+answer_truth(const imago_vm *vm, registers *r, bool truth, loop_mode m)
+{
+	enum {
+		V3_IF_FALSE = 152,
+		V3_IF_FALSE_FAR = 172,
+		IF_TRUE = SISTA + 184,
+		IF_FALSE = SISTA + 192
+	};
+	const uint32_t next = m.careful || r->left == 0 ? 0 : *r->ip + r->set;
+	const bool on_true = next - IF_TRUE < 8;
+	if (next - V3_IF_FALSE < 8 || next - IF_FALSE < 8 || on_true) {
+		r->ip += 1 + (truth == on_true ? (next & 7) + 1 : 0);
+	} else if (next - V3_IF_FALSE_FAR < 4) {
+		r->ip += 2 + (truth ? 0 : (next & 3) * 256 + r->ip[1]);
+	} else {
+		imago_word_put(r->sp, vm_boolean(vm, truth), m.kind);
+		return;
+	}
+	r->left--;
+	drop(r, m);
+}
+
 /* One special selector without a send, where that is possible. */
 IMAGO_ALWAYS_INLINE bool
 short_cut(const imago_vm *vm, registers *r, uint32_t index, loop_mode m)
@@ -262,8 +279,7 @@ short_cut(const imago_vm *vm, registers *r, uint32_t index, loop_mode m)
 		}
 		imago_oop right = top(r, m);
 		drop(r, m);
-		result = vm_boolean(vm, (top(r, m) == right) == (index == 22));
-		imago_word_put(r->sp, result, m.kind);
+		answer_truth(vm, r, (top(r, m) == right) == (index == 22), m);
 		return true;
 	}
 	if (index == 23 && holds(vm, r, 1, m)) {
@@ -276,8 +292,17 @@ short_cut(const imago_vm *vm, registers *r, uint32_t index, loop_mode m)
 	if (index < 16 && holds(vm, r, 2, m)) {
 		imago_oop right = top(r, m);
 		imago_oop left = imago_word_get(r->sp - imago_word_bytes(m.kind), m.kind);
+		if (index >= 2 && index <= 7 && imago_memory_is_integer(m.kind, left) &&
+		    imago_memory_is_integer(m.kind, right)) {
+			drop(r, m);
+			answer_truth(vm, r,
+			             compare(index, imago_memory_integer(m.kind, left),
+			                     imago_memory_integer(m.kind, right)),
+			             m);
+			return true;
+		}
 		if (imago_memory_is_integer(m.kind, left) && imago_memory_is_integer(m.kind, right) &&
-		    integer_operation(vm, index, imago_memory_integer(m.kind, left),
+		    integer_operation(index, imago_memory_integer(m.kind, left),
 		                      imago_memory_integer(m.kind, right), &result, m.kind)) {
 			drop(r, m);
 			imago_word_put(r->sp, result, m.kind);

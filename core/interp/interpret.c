@@ -25,34 +25,19 @@ enum {
 #define CASE_16(first) CASE_8(first) : CASE_8((first) + 8)
 #define CASE_32(first) CASE_16(first) : CASE_16((first) + 16)
 
-/* What ends many cases. A send of a literal: */
-#define SEND(literal, num_args)                                  \
-	if (!m.careful && get_literal(vm, &r, literal, &value, m) && \
-	    send_here(vm, &r, value, num_args, kind)) {              \
-		break;                                                   \
-	}                                                            \
-	leave(vm, &r);                                               \
-	outcome = step_send_literal(vm, literal, num_args);          \
-	break
+/* What many cases end with stands once behind them: compilers inline much there. */
+#define SEND(literal, num_args) \
+	selector = (literal);       \
+	count = (num_args);         \
+	goto send_literal
 
-/* Returns from methods and blocks: */
-#define RETURN(result)                                           \
-	value = (result);                                            \
-	if (!m.careful && return_here(vm, &r, value, false, kind)) { \
-		break;                                                   \
-	}                                                            \
-	leave(vm, &r);                                               \
-	outcome = step_judge(vm, vm_return_from_method(vm, value));  \
-	break
+#define RETURN(result) \
+	value = (result);  \
+	goto return_from_method
 
-#define RETURN_FROM_BLOCK(result)                               \
-	value = (result);                                           \
-	if (!m.careful && return_here(vm, &r, value, true, kind)) { \
-		break;                                                  \
-	}                                                           \
-	leave(vm, &r);                                              \
-	outcome = step_judge(vm, vm_return_from_block(vm, value));  \
-	break
+#define RETURN_FROM_BLOCK(result) \
+	value = (result);             \
+	goto return_from_block
 
 /* A conditional jump: */
 #define BRANCH(on_true, distance)                        \
@@ -86,6 +71,8 @@ interpret(imago_vm *vm, const loop_mode m)
 	fetch(vm, &r);
 	while (r.left > 0) {
 		imago_oop value;
+		uint32_t selector;
+		uint32_t count;
 		if (m.careful && IMAGO_UNLIKELY(r.ip >= vm->frame.code_end)) {
 			reason = "bytecodes run off the end of the method";
 			break;
@@ -583,6 +570,28 @@ interpret(imago_vm *vm, const loop_mode m)
 				break;
 			}
 			r.sp -= op == SISTA + 242 ? imago_word_bytes(kind) : 0;
+			break;
+		send_literal:
+			if (!m.careful && get_literal(vm, &r, selector, &value, m) &&
+			    send_here(vm, &r, value, count, kind)) {
+				break;
+			}
+			leave(vm, &r);
+			outcome = step_send_literal(vm, selector, count);
+			break;
+		return_from_method:
+			if (!m.careful && return_here(vm, &r, value, false, kind)) {
+				break;
+			}
+			leave(vm, &r);
+			outcome = step_judge(vm, vm_return_from_method(vm, value));
+			break;
+		return_from_block:
+			if (!m.careful && return_here(vm, &r, value, true, kind)) {
+				break;
+			}
+			leave(vm, &r);
+			outcome = step_judge(vm, vm_return_from_block(vm, value));
 			break;
 		default:
 			r.ip += vm_bytecode_length(op) - 1;

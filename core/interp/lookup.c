@@ -40,12 +40,15 @@ vm_decode_method(const imago_vm *vm, imago_oop oop, vm_method *method)
 	    .large = (fields >> 17 & 1) != 0,
 	    .sista = value < 0,
 	};
-	uint64_t num_bytes = imago_memory_num_bytes(memory, oop);
+	/* The format tells how many bytes of the last word are not used. */
+	uint64_t tail = imago_memory_format(memory, oop, kind) - (kind.v3 ? 12 : 24);
+	uint64_t num_bytes = tail < imago_word_bytes(kind) ? num_slots * imago_word_bytes(kind) - tail
+	                                                   : imago_memory_num_bytes(memory, oop);
 	uint64_t first = (uint64_t)(method->num_literals + 1) * imago_word_bytes(kind);
 	if (first >= num_bytes || first > INT32_MAX || num_bytes > INT32_MAX) {
 		return false;
 	}
-	method->first_pc = (uint32_t)first;
+	method->first_pc = method->start_pc = (uint32_t)first;
 	method->num_bytes = (uint32_t)num_bytes;
 	if (v3_shape) {
 		method->primitive = (uint32_t)((fields & 0x1FF) | (fields >> 28 & 1) << 9);
@@ -105,7 +108,7 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 			if (!vm_decode_method(vm, found, &method)) {
 				return NULL;
 			}
-			method.admitted = method.primitive == 0 && vm_admits_method(vm, &method);
+			method.admitted = vm_admits_method(vm, &method);
 			*entry = (vm_cache_entry){selector, key, method};
 			return &entry->method;
 		}
@@ -124,6 +127,7 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 	}
 	if (method.primitive != 0) {
 		vm_primitive_fn *primitive = vm_primitive(vm, method.primitive);
+		const uint64_t num_scavenges = vm->memory->num_scavenges;
 		vm->primitive_error = 0;
 		vm->roots[0] = method.oop;
 		bool quick = method.primitive >= FIRST_QUICK && method.primitive <= LAST_QUICK;
@@ -137,6 +141,9 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 		}
 		vm->primitive_error = vm->kind.v3 ? 0 : vm->primitive_error;
 		/* A primitive that failed may have collected. */
+		if (vm->memory->num_scavenges == num_scavenges) {
+			return vm_activate(vm, &method);
+		}
 		vm_method again;
 		if (!vm_decode_method(vm, vm->roots[0], &again)) {
 			return vm_violation(vm, "a method vanished");

@@ -59,6 +59,7 @@ typedef struct vm_method {
 	uint32_t num_literals;
 	uint32_t primitive; /* 0: none */
 	uint32_t first_pc;  /* byte of the body where its bytecodes begin, 0-based */
+	uint32_t start_pc;  /* where it is entered: there, or where a block in it begins */
 	uint32_t num_bytes; /* of the body */
 	uint8_t num_args, num_temps;
 	bool large, sista;
@@ -160,6 +161,7 @@ bool vm_collect(imago_vm *vm, vm_collector collector);
 /* admit.c. The active frame, as it stands: may its bytecodes go unchecked until it is left? */
 bool vm_judge(imago_vm *vm);
 bool vm_admits_method(imago_vm *vm, const vm_method *method);
+bool vm_admits_at(imago_vm *vm, const vm_method *method, int64_t pc, uint64_t depth);
 /* Bytes of a method were changed: it is looked at anew. */
 void vm_code_changed(imago_vm *vm, imago_oop oop);
 void vm_forget_codes(imago_vm *vm, bool only_young);
