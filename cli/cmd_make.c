@@ -54,7 +54,7 @@ static const option_spec make_options[] = {
                        OPTION_FLAG, 0, 0},
     [OPTION_PROGRAM] = {"program", "NAME",
                         "what it does instead (with --kernel): loop, sends,\nallocation, blocks, "
-                        "floats, large, processes, timer,\nobjects, unwinding",
+                        "floats, large, processes, timer,\nobjects, files, unwinding",
                         OPTION_TEXT, 0, 0},
     [OPTION_ROUNDS] = {"rounds", "N", "and how often (with --kernel)", OPTION_NUMBER, 1,
                        (1 << 30) - 1},

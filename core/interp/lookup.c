@@ -101,7 +101,7 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 		return &entry->method;
 	}
 	vm->statistics.num_cache_misses++;
-	for (int i = 0; i < MAX_CHAIN && vm_has_slots(vm, cls, CLASS_FORMAT + 1); i++) {
+	for (int i = 0; i < MAX_SUPERCLASSES && vm_has_slots(vm, cls, CLASS_FORMAT + 1); i++) {
 		imago_oop found = find_in_dictionary(vm, vm_slot(vm, cls, CLASS_METHODS), selector);
 		vm_method method;
 		if (found != 0) {
@@ -134,7 +134,7 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 		if (quick ? vm_quick_primitive(vm, method.primitive, num_args)
 		          : primitive != NULL && primitive(vm, num_args)) {
 			vm->statistics.num_primitives++;
-			return true;
+			return vm_paid(vm, true);
 		}
 		if (vm->stopped) {
 			return false;
@@ -148,7 +148,7 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 		if (!vm_decode_method(vm, vm->roots[0], &again)) {
 			return vm_violation(vm, "a method vanished");
 		}
-		return vm_activate(vm, &again);
+		return vm_paid(vm, vm_activate(vm, &again));
 	}
 	vm->roots[0] = method.oop;
 	return vm_activate(vm, &method);

@@ -128,9 +128,12 @@ primitive_new(imago_vm *vm, imago_oop cls, uint64_t num_elements)
 	uint64_t bytes = num_elements * unit;
 	uint64_t num_slots = (pointers ? shape.num_named : 0) + (bytes + word - 1) / word;
 	uint64_t tail = pointers ? 0 : num_slots * word - bytes;
-	if (!vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
+	/* What can never fit fails; what does not fit now ends the run. */
+	if (imago_memory_object_bytes(vm->kind, num_slots) > vm->memory->size ||
+	    !vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
 		return 0;
 	}
+	vm_charge(vm, num_slots * word / (4 * (uint64_t)VM_BYTES_A_BYTECODE));
 	/* The class is on the stack, where it may have moved to. */
 	return imago_memory_make(vm->memory, vm->roots[3],
 	                         first_format(v3, body, shape.format) + (uint32_t)(tail / unit),

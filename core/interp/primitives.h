@@ -54,5 +54,6 @@ bool primitive_may_set(const imago_vm *vm, imago_oop oop);
 #define PRIMITIVE(number, function) vm_primitive_fn primitive_##function;
 #include "primitives.def"
 #undef PRIMITIVE
+vm_primitive_fn primitive_put_character;
 
 #endif

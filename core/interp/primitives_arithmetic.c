@@ -215,6 +215,16 @@ primitive_quotient(imago_vm *vm, uint32_t num_args)
 	                                        : vm_fail(vm, BAD_ARGUMENT);
 }
 
+/* rem: what quo: leaves. */
+bool
+primitive_remainder(imago_vm *vm, uint32_t num_args)
+{
+	int64_t a;
+	int64_t b;
+	return can_divide(vm, num_args, &a, &b) ? primitive_answer_int64(vm, 1, a % b)
+	                                        : vm_fail(vm, BAD_ARGUMENT);
+}
+
 bool
 primitive_divide_down(imago_vm *vm, uint32_t num_args)
 {

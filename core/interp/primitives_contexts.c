@@ -341,3 +341,42 @@ primitive_context_size(imago_vm *vm, uint32_t num_args)
 	}
 	return vm_answer(vm, 0, vm_slot(vm, context, CONTEXT_STACKP));
 }
+
+/* Slots between the old stack pointer and the new one become nil. The active context's is the
+ * machine's own. */
+bool
+primitive_context_set_size(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop context = vm_peek(vm, num_args);
+	imago_oop wanted = vm_peek(vm, 0);
+	if (num_args != 1 || !vm_is_context(vm, context) || context == vm->context ||
+	    context == vm->home || !vm_is_integer(vm, wanted)) {
+		return vm_fail(vm, BAD_RECEIVER);
+	}
+	imago_oop before = vm_slot(vm, context, CONTEXT_STACKP);
+	int64_t room = (int64_t)imago_memory_num_slots(vm->memory, context, vm->kind) - CONTEXT_FIXED;
+	int64_t first = vm_is_integer(vm, before) ? vm_integer(vm, before) : 0;
+	int64_t last = vm_integer(vm, wanted);
+	if (last < 0 || last > room || first < 0) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	for (int64_t i = first; i < last; i++) {
+		vm_set_slot(vm, context, CONTEXT_FIXED + (uint64_t)i, vm_nil(vm));
+	}
+	vm_set_slot(vm, context, CONTEXT_STACKP, wanted);
+	return vm_answer(vm, 1, context);
+}
+
+/* receiver with: … executeMethod: method. */
+bool
+primitive_execute(imago_vm *vm, uint32_t num_args)
+{
+	vm_method method;
+	if (num_args < 1 || !vm_decode_method(vm, vm_peek(vm, 0), &method) ||
+	    method.num_args != num_args - 1) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	vm_drop(vm, 1);
+	(void)vm_execute(vm, &method, num_args - 1);
+	return true;
+}

@@ -308,6 +308,7 @@ primitive_replace(imago_vm *vm, uint32_t num_args)
 	        imago_memory_body(vm->memory, source, vm->kind) +
 	            (from.first_slot + (uint64_t)place - 1) * unit,
 	        (size_t)((uint64_t)count * unit));
+	vm_charge(vm, (uint64_t)count * unit / VM_BYTES_A_BYTECODE);
 	if (to.body == IMAGO_BODY_POINTERS && !imago_memory_is_young(vm->memory, target)) {
 		imago_memory_remember(vm->memory, target);
 	}
@@ -327,5 +328,6 @@ primitive_fill(imago_vm *vm, uint32_t num_args)
 			return vm_fail(vm, BAD_ARGUMENT);
 		}
 	}
+	vm_charge(vm, all.count / 8);
 	return vm_answer(vm, 1, vm_peek(vm, 1));
 }

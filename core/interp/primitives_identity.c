@@ -63,7 +63,7 @@ primitive_hash_multiply(imago_vm *vm, uint32_t num_args)
 	return vm_answer(vm, 0, vm_integer_oop(vm, (int64_t)((uint64_t)value * 1664525 & 0xFFFFFFF)));
 }
 
-/* Only between classes whose instances look the same. */
+/* Classes stay: what a class says of its instances is what checked slots rest on. */
 bool
 primitive_change_class(imago_vm *vm, uint32_t num_args)
 {
@@ -74,7 +74,7 @@ primitive_change_class(imago_vm *vm, uint32_t num_args)
 /* ---- Become. */
 
 static bool
-become(imago_vm *vm, uint32_t num_args, bool two_way)
+become(imago_vm *vm, uint32_t num_args, bool two_way, bool copy_hash)
 {
 	imago_oop left = vm_peek(vm, num_args);
 	imago_oop right = vm_peek(vm, 0);
@@ -106,8 +106,9 @@ become(imago_vm *vm, uint32_t num_args, bool two_way)
 		}
 	}
 	if (possible) {
+		vm_charge(vm, vm_memory_bytes(vm) / VM_BYTES_A_BYTECODE + count);
 		vm_store_frame(vm);
-		possible = imago_memory_become(vm->memory, pairs, pairs + count, count, two_way, !two_way);
+		possible = imago_memory_become(vm->memory, pairs, pairs + count, count, two_way, copy_hash);
 		vm_flush_cache(vm);
 		(void)vm_enter_again(vm);
 	}
@@ -118,13 +119,27 @@ become(imago_vm *vm, uint32_t num_args, bool two_way)
 bool
 primitive_become(imago_vm *vm, uint32_t num_args)
 {
-	return become(vm, num_args, true);
+	return become(vm, num_args, true, false);
 }
 
 bool
 primitive_forward_identity(imago_vm *vm, uint32_t num_args)
 {
-	return become(vm, num_args, false);
+	return become(vm, num_args, false, true);
+}
+
+bool
+primitive_forward_without_hash(imago_vm *vm, uint32_t num_args)
+{
+	return become(vm, num_args, false, false);
+}
+
+/* 249 is two primitives: a byte to the console, or become one way. */
+bool
+primitive_put_or_forward(imago_vm *vm, uint32_t num_args)
+{
+	return num_args == 1 && vm_is_integer(vm, vm_peek(vm, 0)) ? primitive_put_character(vm, 1)
+	                                                          : become(vm, num_args, false, true);
 }
 
 /* ---- All objects. */
@@ -143,12 +158,15 @@ visible_from(const imago_vm *vm, imago_oop oop)
 static bool
 answer_from(imago_vm *vm, imago_oop oop, imago_oop cls)
 {
+	uint64_t num_seen = 0;
 	vm_capture(vm);
 	vm->statistics.num_outside++;
 	oop = visible_from(vm, oop);
 	while (oop != 0 && imago_memory_class_of(vm->memory, oop) != cls) {
 		oop = visible_from(vm, imago_memory_next(vm->memory, oop));
+		num_seen++;
 	}
+	vm_charge(vm, num_seen);
 	return oop != 0 ? vm_answer(vm, 0, oop) : vm_fail(vm, FAILED);
 }
 
@@ -206,6 +224,7 @@ primitive_points_to(imago_vm *vm, uint32_t num_args)
 		for (uint64_t i = 0; i < count && !found; i++) {
 			found = vm_slot(vm, oop, i) == vm_peek(vm, 0);
 		}
+		vm_charge(vm, count / 8);
 	}
 	return vm_answer(vm, 1, vm_boolean(vm, found));
 }

@@ -176,6 +176,7 @@ primitive_shallow_copy(imago_vm *vm, uint32_t num_args)
 	if (!vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
 		return false;
 	}
+	vm_charge(vm, num_slots / 8);
 	original = vm_peek(vm, 0);
 	primitive_publish(vm, original);
 	imago_oop copy =

@@ -20,6 +20,7 @@ primitive_snapshot(imago_vm *vm, uint32_t num_args)
 		return vm_fail(vm, BAD_NUM_ARGS);
 	}
 	vm->statistics.num_snapshots++;
+	vm_charge(vm, vm_memory_bytes(vm) / VM_BYTES_A_BYTECODE);
 	if (vm->save != NULL) {
 		imago_heap *heap = NULL;
 		imago_error error;
@@ -120,6 +121,7 @@ primitive_special_objects(imago_vm *vm, uint32_t num_args)
 static bool
 collect(imago_vm *vm, uint32_t num_args, vm_collector collector)
 {
+	vm_charge(vm, vm_memory_bytes(vm) / VM_BYTES_A_BYTECODE);
 	if (!vm_collect(vm, collector)) {
 		return vm->stopped || vm_fail(vm, NO_MEMORY);
 	}
@@ -230,4 +232,88 @@ primitive_put_character(imago_vm *vm, uint32_t num_args)
 	uint8_t character = (uint8_t)vm_integer(vm, byte);
 	vm->print(vm->payload, &character, 1);
 	return vm_answer(vm, 1, vm_peek(vm, 1));
+}
+
+/* ---- Facts of the machine. */
+
+/* The folder of the machine itself: an image is told nothing of where it runs. */
+bool
+primitive_vm_path(imago_vm *vm, uint32_t num_args)
+{
+	return num_args == 0 ? answer_text(vm, 0, "") : vm_fail(vm, UNSUPPORTED);
+}
+
+/* Who is to be told when memory is short: nobody is, but the image may say who. */
+bool
+primitive_low_space_semaphore(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop semaphore = vm_peek(vm, 0);
+	if (num_args != 1 || !vm_is_object(vm, semaphore)) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	bool fits = vm_has_slots(vm, semaphore, SEMAPHORE_SIGNALS + 1);
+	vm_set_slot(vm, vm->memory->special_objects, IMAGO_SPECIAL_LOW_SPACE_SEMAPHORE,
+	            fits ? semaphore : vm_nil(vm));
+	return vm_answer(vm, 1, vm_peek(vm, 1));
+}
+
+bool
+primitive_signal_at_bytes_left(imago_vm *vm, uint32_t num_args)
+{
+	return num_args == 1 && vm_is_integer(vm, vm_peek(vm, 0)) && vm_integer(vm, vm_peek(vm, 0)) >= 0
+	           ? vm_answer(vm, 1, vm_peek(vm, 1))
+	           : vm_fail(vm, BAD_ARGUMENT);
+}
+
+enum { NUM_PARAMETERS = 75 };
+
+/* A parameter of the machine by its customary number; those that mean nothing here are 0. */
+static int64_t
+parameter(const imago_vm *vm, int64_t number)
+{
+	const imago_object_memory *memory = vm->memory;
+	switch (number) {
+	case 1:
+		return (int64_t)(memory->old_top - memory->old_base);
+	case 3:
+		return (int64_t)(vm_memory_bytes(vm) & 0x3FFFFFFF);
+	case 7:
+		return (int64_t)(memory->collections.num_old & 0x3FFFFFFF);
+	case 9:
+		return (int64_t)(memory->num_scavenges & 0x3FFFFFFF);
+	case 40:
+		return imago_word_bytes(vm->kind);
+	case 41:
+		return (int64_t)memory->header.image_format;
+	case 44:
+		return (int64_t)((memory->eden_limit - memory->eden_start) & 0x3FFFFFFF);
+	default:
+		return 0;
+	}
+}
+
+/* All of them, or one; none may be set. */
+bool
+primitive_vm_parameters(imago_vm *vm, uint32_t num_args)
+{
+	uint64_t index;
+	vm->statistics.num_outside++;
+	if (num_args == 1) {
+		return primitive_index(vm, vm_peek(vm, 0), NUM_PARAMETERS, &index)
+		           ? primitive_answer_int64(vm, 1, parameter(vm, (int64_t)index + 1))
+		           : vm_fail(vm, BAD_INDEX);
+	}
+	if (num_args != 0) {
+		return vm_fail(vm, UNSUPPORTED);
+	}
+	vm->roots[3] = vm_special(vm, IMAGO_SPECIAL_CLASS_ARRAY);
+	imago_oop array = primitive_new(vm, vm->roots[3], NUM_PARAMETERS);
+	if (array == 0 || !vm_has_slots(vm, array, NUM_PARAMETERS)) {
+		return vm_fail(vm, NO_MEMORY);
+	}
+	for (int64_t i = 0; i < NUM_PARAMETERS; i++) {
+		int64_t value = parameter(vm, i + 1) & 0x3FFFFFFF;
+		vm_set_slot(vm, array, (uint64_t)i, vm_integer_oop(vm, value));
+	}
+	return vm_answer(vm, 0, array);
 }

@@ -380,3 +380,68 @@ primitive_relinquish(imago_vm *vm, uint32_t num_args)
 	vm->look_around = true;
 	return true;
 }
+
+/* ---- Critical sections: a list of those that wait, and the process inside. */
+
+enum { SECTION_OWNER = 2, SECTION_SLOTS = 3 };
+
+/* The section on the stack, when it is one and there is a process to own it. */
+static bool
+find_section(const imago_vm *vm, uint32_t num_args, imago_oop *section)
+{
+	*section = vm_peek(vm, 0);
+	return num_args == 0 && vm_has_slots(vm, *section, SECTION_SLOTS) &&
+	       is_process(vm, vm_active_process(vm));
+}
+
+/* Answers whether the active process was inside before; it waits while another one is. */
+bool
+primitive_enter_section(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop section;
+	if (!find_section(vm, num_args, &section)) {
+		return vm_fail(vm, 2);
+	}
+	imago_oop active = vm_active_process(vm);
+	imago_oop owner = vm_slot(vm, section, SECTION_OWNER);
+	vm_poke(vm, 0, vm_boolean(vm, owner == active));
+	if (owner == vm_nil(vm)) {
+		vm_set_slot(vm, section, SECTION_OWNER, active);
+	} else if (owner != active) {
+		add_last(vm, section, active);
+		(void)vm_wait_for_something(vm);
+	}
+	return true;
+}
+
+bool
+primitive_exit_section(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop section;
+	if (!find_section(vm, num_args, &section)) {
+		return vm_fail(vm, 2);
+	}
+	imago_oop next = remove_first(vm, section);
+	vm_set_slot(vm, section, SECTION_OWNER, next);
+	if (next != vm_nil(vm)) {
+		(void)resume(vm, next);
+	}
+	return true;
+}
+
+/* true: inside already; false: now inside; nil: another one is. */
+bool
+primitive_test_section(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop section;
+	if (!find_section(vm, num_args, &section)) {
+		return vm_fail(vm, 2);
+	}
+	imago_oop active = vm_active_process(vm);
+	imago_oop owner = vm_slot(vm, section, SECTION_OWNER);
+	if (owner == vm_nil(vm)) {
+		vm_set_slot(vm, section, SECTION_OWNER, active);
+		return vm_answer(vm, 0, vm->memory->false_object);
+	}
+	return vm_answer(vm, 0, owner == active ? vm->memory->true_object : vm_nil(vm));
+}

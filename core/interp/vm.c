@@ -302,20 +302,23 @@ imago_vm_run(imago_vm *vm, uint64_t fuel, imago_vm_result *result)
 	while (!vm->stopped && used < fuel) {
 		vm->slice = fuel - used < SLICE ? fuel - used : SLICE;
 		vm->left = vm->slice;
+		vm->fuel = fuel - used;
+		vm->work = 0;
 		vm_interpret(vm);
 		uint64_t executed = vm->slice - vm->left;
-		used += executed;
+		used += executed + vm->work;
 		vm->statistics.num_bytecodes += executed;
 		vm->slice = vm->left = 0;
 		vm->look_around = true;
 	}
 	if (vm->stopped) {
 		*result = vm->result;
+		vm->stopped = vm->result.end != IMAGO_VM_FUEL;
 		return;
 	}
 	*result = (imago_vm_result){
 	    .end = IMAGO_VM_FUEL,
-	    .reason = "all the bytecodes that were allowed are executed",
+	    .reason = VM_OUT_OF_FUEL,
 	    .pc = (uint64_t)(vm->frame.ip - vm->frame.body) + 1,
 	};
 	name_method(vm, vm->method, result->method, sizeof result->method);

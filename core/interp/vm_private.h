@@ -50,7 +50,8 @@ enum {
 	VM_SPECIAL_SELECTORS = 32,
 	FIRST_DEPTH = 2, /* in maps: a depth of 0; below are places that are no bytecode's first byte */
 	MAX_ROOTS = 8,
-	MAX_CHAIN = 1 << 20, /* steps along superclasses, senders, outer contexts, lists */
+	MAX_CHAIN = 1 << 20, /* steps along senders, outer contexts, lists */
+	MAX_SUPERCLASSES = 1024,
 };
 
 /* What a method's header says. */
@@ -119,7 +120,8 @@ struct imago_vm {
 	uint64_t context_tag;       /* of the contexts that sends make */
 	uint64_t left;              /* bytecodes until the next look around */
 	uint64_t slice;             /* what left began with */
-	uint64_t fuel;              /* bytecodes allowed behind this slice */
+	uint64_t fuel;              /* left when the slice began; work counts, too */
+	uint64_t work;              /* of primitives in this slice, in bytecodes (vm_charge) */
 	bool look_around;           /* at the next send or jump backwards */
 	bool has_block_contexts;    /* 6502: special selector 24 is #blockCopy: */
 	bool stopped;
@@ -144,10 +146,37 @@ struct imago_vm {
 
 typedef bool vm_primitive_fn(imago_vm *vm, uint32_t num_args);
 
+#define VM_OUT_OF_FUEL "all the bytecodes that were allowed are executed"
+
 /* vm.c. A violation, or another end; returns false, for callers to pass on. */
 bool vm_stop(imago_vm *vm, imago_vm_end end, const char *reason);
 bool vm_violation(imago_vm *vm, const char *reason);
 uint64_t vm_microseconds(const imago_vm *vm);
+/* A primitive looked at so many bytes or objects: that counts as bytecodes. What it did is done;
+ * the run ends behind it when its fuel is used up (vm_paid). */
+enum { VM_BYTES_A_BYTECODE = 32 };
+static inline void
+vm_charge(imago_vm *vm, uint64_t work)
+{
+	vm->work += work;
+	vm->statistics.num_work += work;
+}
+/* Bytes of all objects there are. */
+static inline uint64_t
+vm_memory_bytes(const imago_vm *vm)
+{
+	const imago_object_memory *memory = vm->memory;
+	return (memory->old_top - memory->base) + (memory->eden_top - memory->eden_start);
+}
+static inline bool
+vm_paid(imago_vm *vm, bool going_on)
+{
+	if (IMAGO_UNLIKELY(vm->work >= vm->fuel) && going_on && !vm->stopped) {
+		vm_stop(vm, IMAGO_VM_FUEL, VM_OUT_OF_FUEL);
+	}
+	return going_on;
+}
+
 /* Room for objects; may move all of them. The frame is stored before and entered again after. */
 bool vm_reserve(imago_vm *vm, uint64_t num_bytes);
 /* Forgets what was looked up and admitted: all of it, or what a scavenge has moved. */
@@ -197,7 +226,8 @@ bool vm_signal(imago_vm *vm, imago_oop semaphore);
 bool vm_look_around(imago_vm *vm);
 bool vm_wait_for_something(imago_vm *vm);
 vm_primitive_fn primitive_signal, primitive_wait, primitive_resume, primitive_suspend,
-    primitive_yield, primitive_relinquish;
+    primitive_yield, primitive_relinquish, primitive_enter_section, primitive_exit_section,
+    primitive_test_section;
 
 /* interpret.c: until the slice or the run ends. */
 void vm_interpret(imago_vm *vm);

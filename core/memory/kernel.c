@@ -9,8 +9,8 @@
 extern const char imago_kernel_text[];
 
 static const char *const programs[] = {
-    "hello", "loop",      "sends", "allocation", "blocks",    "floats",
-    "large", "processes", "timer", "objects",    "unwinding",
+    "hello", "loop",      "sends", "allocation", "blocks", "floats",
+    "large", "processes", "timer", "objects",    "files",  "unwinding",
 };
 
 enum {

@@ -24,6 +24,7 @@ const kernel_program kernel_programs[NUM_KERNEL_PROGRAMS] = {
     {"processes", "processes: 258324\n", false, false},
     {"timer", "timer: 20\n", false, true},
     {"objects", "objects: 11138\n", false, false},
+    {"files", "files: 0\n", false, true},
     {"unwinding", "unwinding: 1180\n", true, false},
 };
 
@@ -71,7 +72,12 @@ kernel_run_heap(const imago_heap *heap, uint64_t fuel, kernel_run *run, imago_he
 	    .growth = 4 << 20, .eden_bytes = 1 << 15, .print = keep_output, .payload = run};
 	assert_int_equal(imago_vm_create(&vm, heap, &options, allocator, &error), IMAGO_OK);
 	imago_vm_run(vm, fuel, &run->result);
-	const imago_vm_statistics statistics = imago_vm_statistics_of(vm);
+	imago_vm_statistics statistics = imago_vm_statistics_of(vm);
+	/* Work of primitives is fuel, too: bytecodes are what tests count. */
+	while (run->result.end == IMAGO_VM_FUEL && statistics.num_bytecodes < fuel) {
+		imago_vm_run(vm, fuel - statistics.num_bytecodes, &run->result);
+		statistics = imago_vm_statistics_of(vm);
+	}
 	run->num_bytecodes += statistics.num_bytecodes;
 	run->num_sends += statistics.num_sends;
 	if (after != NULL) {

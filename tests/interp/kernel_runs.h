@@ -16,7 +16,7 @@ typedef struct kernel_program {
 	bool outside;       /* it asks for the clock */
 } kernel_program;
 
-enum { NUM_KERNEL_PROGRAMS = 11 };
+enum { NUM_KERNEL_PROGRAMS = 12 };
 extern const kernel_program kernel_programs[NUM_KERNEL_PROGRAMS];
 
 /* The image of a program in a layout; NULL where there is none (6502 has no closures). */
@@ -33,7 +33,7 @@ typedef struct kernel_run {
 	imago_vm_result result;
 } kernel_run;
 
-/* Runs a heap; *after, unless NULL, is the image that it became. */
+/* Runs so many bytecodes of a heap; *after, unless NULL, is the image that it became. */
 void kernel_run_heap(const imago_heap *heap, uint64_t fuel, kernel_run *run, imago_heap **after,
                      imago_allocator *allocator);
 

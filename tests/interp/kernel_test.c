@@ -276,6 +276,25 @@ rounds_and_bytecodes_are_the_callers_choice(void **state)
 	assert_int_equal(allocator.used, 0);
 }
 
+/* Fuel is what is executed, to the bytecode, work of primitives included. */
+static void
+fuel_is_what_is_executed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = kernel_image(&test_layouts[i], &kernel_programs[1], &allocator);
+		for (uint64_t fuel = 0; fuel < 20000; fuel = fuel * 2 + 1) {
+			kernel_run run = {.size = 0};
+			kernel_run_heap(heap, fuel, &run, NULL, &allocator);
+			assert_int_equal(run.result.end, IMAGO_VM_FUEL);
+			assert_int_equal(run.num_bytecodes, fuel);
+		}
+		imago_heap_destroy(heap);
+	}
+}
+
 static void
 each_failing_allocation_is_reported(void **state)
 {
@@ -307,6 +326,7 @@ main(void)
 	    cmocka_unit_test(a_program_cut_anywhere_and_resumed_is_the_one_that_never_stopped),
 	    cmocka_unit_test(each_place_is_a_place_to_cut_at),
 	    cmocka_unit_test(rounds_and_bytecodes_are_the_callers_choice),
+	    cmocka_unit_test(fuel_is_what_is_executed),
 	    cmocka_unit_test(each_failing_allocation_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,12 @@ run_piece(const imago_heap *heap, uint64_t fuel, outcome *so_far, imago_heap **a
 	const imago_vm_options options = {.eden_bytes = EDEN, .print = keep_output, .payload = so_far};
 	assert_int_equal(imago_vm_create(&vm, heap, &options, allocator, &error), IMAGO_OK);
 	imago_vm_run(vm, fuel, &result);
-	const imago_vm_statistics statistics = imago_vm_statistics_of(vm);
+	imago_vm_statistics statistics = imago_vm_statistics_of(vm);
+	/* Work of primitives is fuel, too; pieces are cut by bytecodes. */
+	while (result.end == IMAGO_VM_FUEL && statistics.num_bytecodes < fuel) {
+		imago_vm_run(vm, fuel - statistics.num_bytecodes, &result);
+		statistics = imago_vm_statistics_of(vm);
+	}
 	so_far->num_bytecodes += statistics.num_bytecodes;
 	so_far->num_sends += statistics.num_sends;
 	so_far->end = result.end;

@@ -1,10 +1,10 @@
 /* vm.h: the core virtual machine: executes an image.
  *
  * The image is untrusted while it runs, too. Every operand is checked against the object it reaches
- * into, bytecodes and memory have budgets (the work of primitives that look at all objects is not
- * counted yet), and what no sane image does ends
- * the run with a reason, a method and a pc. The clock is virtual (it advances with the bytecodes
- * executed, and leaps when every process waits), so that a run can be repeated exactly.
+ * into, bytecodes and memory have budgets (what primitives do with many objects or bytes counts as
+ * bytecodes), and what no sane image does ends the run with a reason, a method and a pc. The clock
+ * is virtual (it advances with the bytecodes executed, and leaps when every process waits), so that
+ * a run can be repeated exactly.
  *
  * Source: formats/bytecodes.md.
  */
@@ -43,6 +43,7 @@ typedef struct imago_vm_statistics {
 	uint64_t num_bytecodes;
 	uint64_t num_sends;
 	uint64_t num_primitives; /* that succeeded */
+	uint64_t num_work;       /* what primitives did with many objects or bytes, as bytecodes */
 	uint64_t num_cache_misses;
 	uint64_t num_snapshots; /* that the image made of itself */
 	uint64_t num_outside; /* answers that depend on more than the image: clock, files, which objects
@@ -87,8 +88,9 @@ IMAGO_API imago_status imago_vm_create(imago_vm **out, const imago_heap *heap,
                                        imago_error *error) IMAGO_NODISCARD;
 IMAGO_API void imago_vm_destroy(imago_vm *vm);
 
-/* Executes at most fuel bytecodes. After IMAGO_VM_FUEL it may be called again, and goes on; after
- * any other end it returns the same result. */
+/* Executes at most fuel bytecodes, work of primitives included; what the last one does is done.
+ * After IMAGO_VM_FUEL it may be called again, and goes on; after any other end it returns the same
+ * result. */
 IMAGO_API void imago_vm_run(imago_vm *vm, uint64_t fuel, imago_vm_result *result);
 
 /* What was executed so far. */
