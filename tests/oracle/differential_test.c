@@ -273,6 +273,37 @@ converted_real_images_mean_the_same_to_the_oracle(void **state)
 	on_real_images(compare_conversions);
 }
 
+/* Large integers that are zero, with and without digits: a class alone makes no zero negative. */
+static test_image
+zeros_image(const test_layout *layout, imago_allocator *allocator)
+{
+	imago_builder *builder = test_builder(layout, allocator);
+	if (builder != NULL) {
+		const imago_oop cls = imago_builder_class(builder, IMAGO_KERNEL_LARGE_NEGATIVE_INTEGER);
+		const imago_oop zeros = imago_builder_new_pointers(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_ARRAY), 2);
+		imago_builder_set_special(builder, IMAGO_SPECIAL_EXTERNAL_OBJECTS, zeros);
+		imago_builder_store(builder, zeros, 0, imago_builder_new_bits(builder, cls, 0));
+		imago_builder_store(builder, zeros, 1, imago_builder_new_bits(builder, cls, 4));
+	}
+	return test_image_of(test_finish(builder), test_format_of(layout), allocator);
+}
+
+static void
+minus_zero_is_zero_to_the_oracle(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		test_image image = zeros_image(&test_layouts[i], &allocator);
+		assert_non_null(image.bytes);
+		compare_conversions(test_layouts[i].name, image.bytes, image.size);
+		test_image_release(&image);
+	}
+	assert_no_leak(&allocator);
+}
+
 /* The oracle must be able to say no: one changed slot, byte or hash. */
 static void
 the_oracle_notices_every_kind_of_change(void **state)
@@ -322,6 +353,7 @@ main(void)
 	    cmocka_unit_test(swizzler_and_oracle_relocate_real_images_alike),
 	    cmocka_unit_test(converted_built_images_mean_the_same_to_the_oracle),
 	    cmocka_unit_test(converted_real_images_mean_the_same_to_the_oracle),
+	    cmocka_unit_test(minus_zero_is_zero_to_the_oracle),
 	    cmocka_unit_test(the_oracle_notices_every_kind_of_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,9 +101,12 @@ number_of_object(const side *s, const oracle_object *object)
 	} else if ((cls->address == s->specials[SPECIAL_POSITIVE] ||
 	            cls->address == s->specials[SPECIAL_NEGATIVE]) &&
 	           object->unit == 1 && object->num_bytes <= sizeof n.digits) {
+		static const uint8_t zeros[sizeof n.digits];
 		n.kind = INTEGER;
-		n.negative = cls->address == s->specials[SPECIAL_NEGATIVE];
 		memcpy(n.digits, bytes, (size_t)object->num_bytes);
+		/* Nothing is less than zero by a class alone: minus zero is zero. */
+		n.negative = cls->address == s->specials[SPECIAL_NEGATIVE] &&
+		             memcmp(n.digits, zeros, sizeof zeros) != 0;
 	}
 	return n;
 }
