@@ -247,6 +247,26 @@ instruction_with_operand(assembler *a, word what, word operand)
 	return true;
 }
 
+static bool
+instruction_alone(assembler *a, word what)
+{
+	if (word_is(what, "end")) {
+		emit_close_block(a);
+	} else if (word_is(what, "drop")) {
+		emit_byte(a, a->set == SET_SISTA ? 216 : 135);
+	} else if (word_is(what, "dup")) {
+		emit_byte(a, a->set == SET_SISTA ? 83 : 136);
+	} else if (word_is(what, "large")) {
+		a->large = true;
+	} else if (word_is(what, "entry")) {
+		a->has_entry = true;
+		a->entry_offset = a->units[0].size;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 void
 assemble_instruction(assembler *a)
 {
@@ -261,22 +281,8 @@ assemble_instruction(assembler *a)
 		emit_open_block(a, a->num_words);
 	} else if (word_is(what, "bytes")) {
 		raw_bytes(a);
-	} else if (a->num_words == 2 && instruction_with_operand(a, what, a->words[1])) {
-		/* done */
-	} else if (a->num_words > 1) {
-		assemble_complain(a, "no such instruction");
-	} else if (word_is(what, "end")) {
-		emit_close_block(a);
-	} else if (word_is(what, "drop")) {
-		emit_byte(a, a->set == SET_SISTA ? 216 : 135);
-	} else if (word_is(what, "dup")) {
-		emit_byte(a, a->set == SET_SISTA ? 83 : 136);
-	} else if (word_is(what, "large")) {
-		a->large = true;
-	} else if (word_is(what, "entry")) {
-		a->has_entry = true;
-		a->entry_offset = a->units[0].size;
-	} else {
+	} else if (!(a->num_words == 2 && instruction_with_operand(a, what, a->words[1])) &&
+	           !(a->num_words == 1 && instruction_alone(a, what))) {
 		assemble_complain(a, "no such instruction");
 	}
 }

@@ -232,7 +232,7 @@ uint32_t
 assemble_num_args(word selector)
 {
 	uint32_t num_colons = 0;
-	char first = selector.length > 0 ? selector.text[0] : 'a';
+	const int first = selector.length > 0 ? selector.text[0] : 'a';
 	for (size_t i = 0; i < selector.length; i++) {
 		num_colons += selector.text[i] == ':' ? 1 : 0;
 	}
