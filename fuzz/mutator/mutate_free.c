@@ -97,7 +97,7 @@ mutate_free_circle(subject *s)
 	if (!subject_pick(s, CHUNK_FREE, &chunk) || known.free_lists.num_slots == 0) {
 		return false;
 	}
-	const uint64_t num_lists = 8u * subject_word(s);
+	const uint64_t num_lists = UINT64_C(8) * subject_word(s);
 	const bool small = chunk.total_bytes / 8 < num_lists;
 	if (!subject_pick(s, CHUNK_FREE, &other) || other.total_bytes != chunk.total_bytes) {
 		other = chunk;

@@ -59,7 +59,7 @@ build_perm_space(imago_builder *builder, imago_oop all, uint64_t num_bytes)
 	imago_oop cls = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
 	imago_builder_begin_perm(builder);
 	imago_oop previous = imago_builder_nil(builder);
-	for (uint64_t i = 0; i < num_bytes / (PERM_SLOTS * 8); i++) {
+	for (uint64_t i = 0; i < num_bytes / (UINT64_C(8) * PERM_SLOTS); i++) {
 		imago_oop made = imago_builder_new_pointers(builder, cls, PERM_SLOTS);
 		imago_builder_store(builder, made, 0, previous);
 		if (i < PERM_LINKS) {

@@ -169,7 +169,7 @@ and_so_with_permanent_space(void **state)
 	(void)state;
 	tally sum = {0};
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		for (uint64_t k = 0; k < 2 * STRINGS_PER_LAYOUT; k++) {
+		for (uint64_t k = 0; k < UINT64_C(2) * STRINGS_PER_LAYOUT; k++) {
 			expect_collections_of(1000 + i * STRINGS_PER_LAYOUT + k, &test_layouts[i], true, &sum);
 		}
 	}

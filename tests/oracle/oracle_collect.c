@@ -331,7 +331,8 @@ same_objects(const reach *r, const oracle_image *after)
 }
 
 bool
-oracle_collected(const oracle_image *before, const oracle_image *after, bool old_only, char *where,
+oracle_collected(const oracle_image *before, const oracle_image *after, bool old_only,
+                 char *where, /* NOLINT(readability-non-const-parameter): complain writes it */
                  size_t size)
 {
 	reach r = {.image = before, .old_only = old_only, .where = where, .size = size};
