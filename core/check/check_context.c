@@ -129,7 +129,15 @@ check_sender(check_context *context, const imago_object *object)
 	    (what == HELD_OBJECT && !may_have_role(facts, &sender, ROLE_CONTEXT) &&
 	     check_role_of(facts, &sender) != ROLE_BLOCK_CONTEXT)) {
 		report(context, IMAGO_RULE_CONTEXT_SENDER, object, SENDER);
-	} else if (context->puts_off_chains) {
+		return;
+	}
+	/* In every circle a context lies at or below its sender: only from there are chains followed.
+	 */
+	imago_object context_above;
+	if (!find_sender(facts, object, &context_above) || context_above.oop < object->oop) {
+		return;
+	}
+	if (context->puts_off_chains) {
 		context->chain_put_off = true;
 	} else {
 		check_sender_chain(context, object);

@@ -9,7 +9,7 @@ advance(check_progress *progress, uint64_t bytes)
 	}
 	progress->done += bytes;
 	if (progress->options == NULL || progress->options->progress == NULL ||
-	    progress->done - progress->told < CHECK_PROGRESS_BYTES) {
+	    progress->done < progress->told + CHECK_PROGRESS_BYTES) {
 		return;
 	}
 	progress->told = progress->done;
@@ -142,7 +142,7 @@ check_run_pass(check_run *run)
 {
 	const imago_check_options *options = run->context->sink->options;
 	if (options != NULL && options->num_threads >= 2) {
-		check_run_halves(run);
+		check_run_parts(run);
 	}
 	check_run_over(run);
 }

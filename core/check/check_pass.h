@@ -63,6 +63,6 @@ imago_status check_survey_create(check_facts *facts, imago_error *error);
 void check_survey_release(check_facts *facts);
 
 /* check_threads.c: takes the run as far as two threads can, or not at all. */
-void check_run_halves(check_run *run);
+void check_run_parts(check_run *run);
 
 #endif
