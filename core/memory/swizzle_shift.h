@@ -26,8 +26,11 @@ typedef uint32_t imago_shift_fn(const imago_shift *shift, uint8_t *words,
 /* The function for a heap; simd must be available. */
 imago_shift_fn *imago_shift_function(const imago_heap *heap, imago_simd simd);
 
-/* Per instruction set; NULL where this host or this compiler has none. */
+/* Portable C: for every heap on every host. */
 imago_shift_fn *imago_shift_scalar(const imago_heap *heap);
+
+/* Per instruction set; NULL where this host, this compiler or this heap has none. */
+imago_shift_fn *imago_shift_vectors(const imago_heap *heap);
 imago_shift_fn *imago_shift_avx2(const imago_heap *heap);
 imago_shift_fn *imago_shift_avx512(const imago_heap *heap);
 

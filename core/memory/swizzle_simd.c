@@ -59,6 +59,7 @@ imago_shift_function(const imago_heap *heap, imago_simd simd)
 		function = imago_shift_avx512(heap);
 		break;
 	default:
+		function = imago_shift_vectors(heap);
 		break;
 	}
 	return function != NULL ? function : imago_shift_scalar(heap);

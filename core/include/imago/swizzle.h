@@ -11,7 +11,8 @@
 #include "imago/error.h"
 #include "imago/heap.h"
 
-/* The instruction sets of the hot loop; BEST is the widest that this CPU has. */
+/* The instruction sets of the hot loop; BEST is the widest that this CPU has, SCALAR what every
+ * CPU has that the library was compiled for. */
 typedef enum imago_simd {
 	IMAGO_SIMD_BEST,
 	IMAGO_SIMD_SCALAR,
