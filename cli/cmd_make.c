@@ -1,4 +1,5 @@
 /* cmd_make.c: synthetic images, images from bytes, and images that run. */
+#include <stdio.h>
 #include <string.h>
 
 #include "command.h"
@@ -78,7 +79,7 @@ static const struct {
     {6505, IMAGO_LITTLE_ENDIAN, IMAGO_FORMAT_V3},   {6505, IMAGO_BIG_ENDIAN, IMAGO_FORMAT_V3},
 };
 
-enum { LAYOUT_SPUR64 = 1 };
+enum { LAYOUT_SPUR64 = 1, LINE_LENGTH = 256 };
 
 /* Combinations that make no image. */
 static const char *
@@ -132,10 +133,33 @@ format_number(const option_value *values, size_t layout)
 	           : 0;
 }
 
+/* True when no program was asked for, or one that there is; else says which there are. */
+static bool
+is_program(const char *name)
+{
+	char names[LINE_LENGTH] = "";
+	size_t used = 0;
+	for (uint32_t i = 0; name != NULL && imago_kernel_program(i) != NULL; i++) {
+		const char *known = imago_kernel_program(i);
+		if (strcmp(name, known) == 0) {
+			return true;
+		}
+		int added = snprintf(names + used, sizeof names - used, " %s", known);
+		used += added > 0 && (size_t)added < sizeof names - used ? (size_t)added : 0;
+	}
+	if (name != NULL) {
+		complain("make: no program '%s'; there are:%s", name, names);
+	}
+	return name == NULL;
+}
+
 static exit_status
 make_kernel(imago_heap **heap, const command_line *line, size_t layout)
 {
 	const option_value *values = line->values;
+	if (!is_program(values[OPTION_PROGRAM].text)) {
+		return EXIT_TROUBLE;
+	}
 	const imago_kernel_options options = {
 	    .image_format = format_number(values, layout),
 	    .byte_order = layouts[layout].byte_order,
