@@ -6,6 +6,7 @@
 
 #include "assertions.h"
 #include "layouts.h"
+#include "rebuilds.h"
 #include "small_image.h"
 
 #include "imago/builder.h"
@@ -323,45 +324,120 @@ only_a_global_collection_takes_permanent_garbage(void **state)
 	}
 }
 
+static void
+expect_clean_image(fixture *f)
+{
+	imago_error error;
+	imago_heap *heap;
+	assert_ok(imago_memory_snapshot(f->memory, &heap, &f->allocator, &error), &error);
+	assert_clean(heap);
+	imago_heap_destroy(heap);
+}
+
+/* Something for each part of a collector, in all spaces: garbage in front, arrays that refer up and
+ * down, weak slots; Spur: an ephemeron, permanent space. */
+static imago_builder *
+begin_with_everything(fixture *f, const test_layout *layout)
+{
+	imago_oop external;
+	imago_builder *builder = begin(f, layout, &external);
+	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
+	imago_oop weak = imago_builder_new_pointers(
+	    builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 1);
+	(void)imago_builder_new_pointers(builder, array, 100);
+	imago_builder_store(builder, external, 0, weak);
+	imago_builder_store(builder, weak, 0, imago_builder_new_pointers(builder, array, 1));
+	imago_builder_store(builder, external, 7, imago_builder_new_pointers(builder, array, 7));
+	if (layout->model == IMAGO_SPUR) {
+		imago_oop ephemeron = imago_builder_new_pointers(
+		    builder, imago_builder_class(builder, IMAGO_KERNEL_EPHEMERON), 3);
+		imago_builder_store(builder, external, 1, ephemeron);
+		imago_builder_store(builder, ephemeron, 0, imago_builder_new_pointers(builder, array, 1));
+		imago_builder_begin_perm(builder);
+		imago_oop made = imago_builder_new_pointers(builder, array, PERM_ARRAY_SLOTS);
+		imago_builder_store(builder, made, 5, ephemeron);
+		imago_builder_store(builder, external, 2, made);
+	}
+	return builder;
+}
+
+/* Collects with the k-th allocation failing. False: it was not done, and nothing has changed. */
+static bool
+collect_failing(const test_layout *layout, bool global, uint64_t k)
+{
+	fixture f;
+	open_memory(&f, begin_with_everything(&f, layout), 0);
+	f.roots[0] = new_array(&f, 9);
+	imago_memory_set_slot(f.memory, built(&f, 7), 3, f.roots[0], f.kind);
+	assert_true(imago_memory_scavenge(f.memory));
+	uint64_t size = f.memory->old_top - f.memory->base;
+	uint8_t *before = imago_allocate(&f.allocator, size, "copy", NULL);
+	assert_non_null(before);
+	memcpy(before, f.memory->bytes, (size_t)size);
+	f.allocator.fail_at = f.allocator.num_calls + k;
+	bool done = imago_memory_collect(f.memory, global);
+	f.allocator.fail_at = 0;
+	assert_int_equal(f.memory->collections.num_abandoned, !done);
+	if (!done) {
+		assert_int_equal(f.memory->old_top - f.memory->base, size);
+		assert_memory_equal(f.memory->bytes, before, size);
+		assert_null(imago_memory_audit(f.memory));
+	}
+	expect_clean_image(&f);
+	/* What was not done is done now. */
+	assert_true(done || imago_memory_collect(f.memory, global));
+	assert_int_equal(f.memory->collections.num_fired, layout->model == IMAGO_SPUR);
+	assert_int_equal(f.memory->collections.num_weak_cleared, 1);
+	assert_int_equal(imago_memory_slot(f.memory, built(&f, 7), 3, f.kind), f.roots[0]);
+	imago_release(&f.allocator, before, size);
+	close_memory(&f);
+	return done;
+}
+
 /* A collection for which there is no memory is not done; the next one is. */
 static void
 a_collection_without_memory_changes_nothing(void **state)
 {
 	(void)state;
-	fixture f;
-	imago_oop external;
-	imago_builder *builder = begin(&f, &test_layouts[0], &external);
-	imago_oop weak = imago_builder_new_pointers(
-	    builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 1);
-	imago_oop ephemeron = imago_builder_new_pointers(
-	    builder, imago_builder_class(builder, IMAGO_KERNEL_EPHEMERON), 3);
-	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
-	imago_builder_store(builder, external, 0, weak);
-	imago_builder_store(builder, weak, 0, imago_builder_new_pointers(builder, array, 1));
-	imago_builder_store(builder, external, 1, ephemeron);
-	imago_builder_store(builder, ephemeron, 0, imago_builder_new_pointers(builder, array, 1));
-	open_memory(&f, builder, 0);
-	uint64_t size = old_bytes(&f);
-	uint8_t *before = imago_allocate(&f.allocator, size, "copy", NULL);
-	assert_non_null(before);
-	memcpy(before, imago_memory_at(f.memory, f.memory->old_base), (size_t)size);
-	uint64_t num_failures = 0;
-	for (;;) {
-		f.allocator.fail_at = f.allocator.num_calls + num_failures + 1;
-		if (imago_memory_collect(f.memory, false)) {
-			break;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		for (int global = 0; global < 2; global++) {
+			uint64_t k = 1;
+			while (!collect_failing(&test_layouts[i], global == 1, k)) {
+				k++;
+			}
+			assert_true(k > 5); /* bits, places, stack, lists */
 		}
-		num_failures++;
-		assert_int_equal(f.memory->collections.num_abandoned, num_failures);
-		assert_int_equal(old_bytes(&f), size);
-		assert_memory_equal(imago_memory_at(f.memory, f.memory->old_base), before, size);
 	}
-	f.allocator.fail_at = 0;
-	assert_true(num_failures >= 7); /* tables, lists, mourners */
-	assert_int_equal(f.memory->collections.num_fired, 1);
-	assert_int_equal(f.memory->collections.num_weak_cleared, 1);
-	imago_release(&f.allocator, before, size);
-	close_memory(&f);
+}
+
+/* A become for which there is no memory is not done either. */
+static void
+a_become_without_memory_changes_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		bool done = false;
+		for (uint64_t k = 1; !done; k++) {
+			fixture f;
+			open_memory(&f, begin_with_everything(&f, &test_layouts[i]), 0);
+			imago_oop one = new_array(&f, 9);
+			imago_oop other = built(&f, 7);
+			f.roots[0] = one;
+			uint64_t size = f.memory->eden_top - f.memory->base;
+			uint8_t *before = imago_allocate(&f.allocator, size, "copy", NULL);
+			assert_non_null(before);
+			memcpy(before, f.memory->bytes, (size_t)size);
+			f.allocator.fail_at = f.allocator.num_calls + k;
+			done = imago_memory_become(f.memory, &one, &other, 1, true, false);
+			f.allocator.fail_at = 0;
+			assert_int_equal(f.roots[0], done ? other : one);
+			assert_int_equal(built(&f, 7), done ? one : other);
+			assert_int_equal(memcmp(f.memory->bytes, before, (size_t)size) == 0, !done);
+			imago_release(&f.allocator, before, size);
+			expect_clean_image(&f);
+			close_memory(&f);
+		}
+	}
 }
 
 /* Remembered sets that cannot grow are complete all the same. */
@@ -435,6 +511,7 @@ main(void)
 	    cmocka_unit_test(what_permanent_objects_are_given_is_remembered),
 	    cmocka_unit_test(only_a_global_collection_takes_permanent_garbage),
 	    cmocka_unit_test(a_collection_without_memory_changes_nothing),
+	    cmocka_unit_test(a_become_without_memory_changes_nothing),
 	    cmocka_unit_test(remembered_sets_that_cannot_grow_lose_nothing),
 	    cmocka_unit_test(the_class_table_lets_go_of_dead_classes),
 	};

@@ -104,8 +104,10 @@ print_finding(const imago_finding *finding, void *payload)
 {
 	char line[LINE_SIZE];
 	(void)payload;
-	imago_finding_format(finding, "rebuilt", line, sizeof line);
-	print_message("%s\n", line);
+	if (finding->rule->severity != IMAGO_INFO) {
+		imago_finding_format(finding, "rebuilt", line, sizeof line);
+		print_message("%s\n", line);
+	}
 	return true;
 }
 
