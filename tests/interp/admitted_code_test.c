@@ -9,14 +9,12 @@
 
 #include <cmocka.h>
 
-#include "imago/known_objects.h"
+#include "assembled_cases.h"
 #include "imago/vm.h"
 #include "small_image.h"
 
 enum {
-	CONTEXT_PC = 1,
 	CONTEXT_STACKP = 2,
-	CONTEXT_METHOD = 3,
 	FUEL = 20000,
 	PRIMITIVE_AT_PUT = 61,
 	PRIMITIVE_INST_VAR_AT = 73,
@@ -61,36 +59,6 @@ install_primitive(imago_builder *builder, imago_kernel_class cls, const char *na
 	return selector;
 }
 
-static imago_oop
-slot_of(const imago_heap *heap, imago_oop oop, uint64_t index)
-{
-	imago_object object;
-	imago_error error;
-	assert_int_equal(imago_heap_decode_object(heap, oop, &object, &error), IMAGO_OK);
-	assert_true(index < object.num_slots);
-	return imago_heap_fetch_slot(heap, &object, index);
-}
-
-/* The active process is about to execute the method. */
-static void
-make_active(imago_heap *heap, imago_oop method)
-{
-	imago_object context;
-	imago_error error;
-	imago_oop pc;
-	imago_oop stackp;
-	imago_oop association = imago_special_object_at(heap, IMAGO_SPECIAL_SCHEDULER_ASSOCIATION);
-	imago_oop process = slot_of(heap, slot_of(heap, association, 1), 1);
-	assert_int_equal(imago_heap_decode_object(heap, slot_of(heap, process, 1), &context, &error),
-	                 IMAGO_OK);
-	int64_t first = heap->layout.word_bytes * (1 + NUM_LITERALS) + 1;
-	assert_true(imago_oop_from_integer(heap->tagging, first, &pc));
-	assert_true(imago_oop_from_integer(heap->tagging, 0, &stackp));
-	imago_heap_store_slot(heap, &context, CONTEXT_PC, pc);
-	imago_heap_store_slot(heap, &context, CONTEXT_STACKP, stackp);
-	imago_heap_store_slot(heap, &context, CONTEXT_METHOD, method);
-}
-
 /* Finishes the image and runs the method in it, which must come to its end. */
 static void
 expect_end(imago_builder *builder, imago_oop method, imago_allocator *allocator,
@@ -102,7 +70,7 @@ expect_end(imago_builder *builder, imago_oop method, imago_allocator *allocator,
 	const imago_vm_options options = {.growth = 1 << 20, .eden_bytes = 1 << 16};
 	imago_heap *heap = test_finish(builder);
 	assert_non_null(heap);
-	make_active(heap, method);
+	make_active(heap, method, 0, 0);
 	assert_int_equal(imago_vm_create(&vm, heap, &options, allocator, &error), IMAGO_OK);
 	imago_heap_destroy(heap);
 	imago_vm_run(vm, FUEL, &result);

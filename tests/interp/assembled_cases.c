@@ -82,7 +82,7 @@ assembled_file_read(assembled_file *file, const char *path)
 	}
 }
 
-static imago_oop
+imago_oop
 slot_of(const imago_heap *heap, imago_oop oop, uint64_t index)
 {
 	imago_object object;
@@ -100,9 +100,8 @@ integer(const imago_heap *heap, int64_t value)
 	return oop;
 }
 
-/* The active process is about to go on at the entry. */
-static void
-make_active(imago_heap *heap, const imago_assembled *assembled)
+void
+make_active(imago_heap *heap, imago_oop method, uint32_t offset, uint8_t num_temps)
 {
 	imago_object context;
 	imago_object object;
@@ -111,13 +110,11 @@ make_active(imago_heap *heap, const imago_assembled *assembled)
 	imago_oop process = slot_of(heap, slot_of(heap, association, 1), 1);
 	assert_int_equal(imago_heap_decode_object(heap, slot_of(heap, process, 1), &context, &error),
 	                 IMAGO_OK);
-	assert_int_equal(imago_heap_decode_object(heap, assembled->entry_method, &object, &error),
-	                 IMAGO_OK);
-	const imago_method method = imago_method_decode(heap, &object);
-	imago_oop pc = integer(heap, (int64_t)method.first_bytecode + assembled->entry_offset + 1);
-	imago_heap_store_slot(heap, &context, CONTEXT_PC, pc);
-	imago_heap_store_slot(heap, &context, CONTEXT_STACKP, integer(heap, assembled->entry_temps));
-	imago_heap_store_slot(heap, &context, CONTEXT_METHOD, assembled->entry_method);
+	assert_int_equal(imago_heap_decode_object(heap, method, &object, &error), IMAGO_OK);
+	int64_t first = (int64_t)imago_method_decode(heap, &object).first_bytecode;
+	imago_heap_store_slot(heap, &context, CONTEXT_PC, integer(heap, first + offset + 1));
+	imago_heap_store_slot(heap, &context, CONTEXT_STACKP, integer(heap, num_temps));
+	imago_heap_store_slot(heap, &context, CONTEXT_METHOD, method);
 	for (uint64_t i = CONTEXT_FIXED; i < context.num_slots; i++) {
 		imago_heap_store_slot(heap, &context, i, imago_heap_nil(heap));
 	}
@@ -147,7 +144,7 @@ assemble(const assembled_file *file, const assembled_case *one, const test_layou
 		imago_heap_destroy(heap);
 		return NULL;
 	}
-	make_active(heap, &assembled);
+	make_active(heap, assembled.entry_method, assembled.entry_offset, assembled.entry_temps);
 	return heap;
 }
 

@@ -36,6 +36,13 @@ typedef struct assembled_file {
 /* Reads a file of cases, or fails the test. */
 void assembled_file_read(assembled_file *file, const char *path);
 
+/* A slot of an object that must be there. */
+imago_oop slot_of(const imago_heap *heap, imago_oop oop, uint64_t index);
+
+/* The active process, in the context that it has, is about to execute a method: at an offset from
+ * its first bytecode, with so many temporaries, all nil. */
+void make_active(imago_heap *heap, imago_oop method, uint32_t offset, uint8_t num_temps);
+
 /* Runs a case in a layout and expects its end; false: the case is not for that layout. */
 bool assembled_case_run(const assembled_file *file, const assembled_case *one,
                         const test_layout *layout);

@@ -8,17 +8,11 @@
 
 #include <cmocka.h>
 
-#include "imago/known_objects.h"
+#include "assembled_cases.h"
 #include "imago/vm.h"
 #include "small_image.h"
 
-enum {
-	MAX_CODE = 16,
-	CONTEXT_PC = 1,
-	CONTEXT_STACKP = 2,
-	CONTEXT_METHOD = 3,
-	CONTEXT_RECEIVER = 5
-};
+enum { MAX_CODE = 16 };
 
 typedef struct hostile_method {
 	const char *name;
@@ -115,36 +109,6 @@ static const hostile_method methods[] = {
 
 enum { NUM_METHODS = sizeof methods / sizeof methods[0], FUEL = 20000 };
 
-static imago_oop
-slot_of(const imago_heap *heap, imago_oop oop, uint64_t index)
-{
-	imago_object object;
-	imago_error error;
-	assert_int_equal(imago_heap_decode_object(heap, oop, &object, &error), IMAGO_OK);
-	assert_true(index < object.num_slots);
-	return imago_heap_fetch_slot(heap, &object, index);
-}
-
-/* The active process is about to execute the method: its context is the only one there is. */
-static void
-make_active(imago_heap *heap, imago_oop method, const hostile_method *hostile)
-{
-	imago_object context;
-	imago_error error;
-	imago_oop pc;
-	imago_oop stackp;
-	imago_oop association = imago_special_object_at(heap, IMAGO_SPECIAL_SCHEDULER_ASSOCIATION);
-	imago_oop process = slot_of(heap, slot_of(heap, association, 1), 1);
-	assert_int_equal(imago_heap_decode_object(heap, slot_of(heap, process, 1), &context, &error),
-	                 IMAGO_OK);
-	int64_t first = heap->layout.word_bytes * (1 + hostile->num_literals) + 1;
-	assert_true(imago_oop_from_integer(heap->tagging, first, &pc));
-	assert_true(imago_oop_from_integer(heap->tagging, hostile->num_temps, &stackp));
-	imago_heap_store_slot(heap, &context, CONTEXT_PC, pc);
-	imago_heap_store_slot(heap, &context, CONTEXT_STACKP, stackp);
-	imago_heap_store_slot(heap, &context, CONTEXT_METHOD, method);
-}
-
 static imago_heap *
 image_about_to_run(const test_layout *layout, const hostile_method *hostile,
                    imago_allocator *allocator)
@@ -162,7 +126,7 @@ image_about_to_run(const test_layout *layout, const hostile_method *hostile,
 	    builder, imago_builder_class(builder, IMAGO_KERNEL_COMPILED_METHOD), &method);
 	imago_heap *heap = test_finish(builder);
 	assert_non_null(heap);
-	make_active(heap, made, hostile);
+	make_active(heap, made, 0, hostile->num_temps);
 	return heap;
 }
 

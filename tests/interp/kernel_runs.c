@@ -52,14 +52,26 @@ kernel_image(const test_layout *layout, const kernel_program *program, imago_all
 	return heap;
 }
 
-static void
-keep_output(void *payload, const uint8_t *bytes, size_t size)
+void
+keep_printed(void *payload, const uint8_t *bytes, size_t size)
 {
-	kernel_run *run = payload;
-	assert_true(size < MAX_OUTPUT - run->size);
-	memcpy(run->text + run->size, bytes, size);
-	run->size += size;
-	run->text[run->size] = '\0';
+	printed_text *kept = payload;
+	assert_true(size < MAX_PRINTED - kept->size);
+	memcpy(kept->text + kept->size, bytes, size);
+	kept->size += size;
+	kept->text[kept->size] = '\0';
+}
+
+imago_vm_statistics
+run_bytecodes(imago_vm *vm, uint64_t num_bytecodes, imago_vm_result *result)
+{
+	imago_vm_run(vm, num_bytecodes, result);
+	imago_vm_statistics statistics = imago_vm_statistics_of(vm);
+	while (result->end == IMAGO_VM_FUEL && statistics.num_bytecodes < num_bytecodes) {
+		imago_vm_run(vm, num_bytecodes - statistics.num_bytecodes, result);
+		statistics = imago_vm_statistics_of(vm);
+	}
+	return statistics;
 }
 
 void
@@ -69,15 +81,9 @@ kernel_run_heap(const imago_heap *heap, uint64_t fuel, kernel_run *run, imago_he
 	imago_error error;
 	imago_vm *vm;
 	const imago_vm_options options = {
-	    .growth = 4 << 20, .eden_bytes = 1 << 15, .print = keep_output, .payload = run};
+	    .growth = 4 << 20, .eden_bytes = 1 << 15, .print = keep_printed, .payload = &run->printed};
 	assert_int_equal(imago_vm_create(&vm, heap, &options, allocator, &error), IMAGO_OK);
-	imago_vm_run(vm, fuel, &run->result);
-	imago_vm_statistics statistics = imago_vm_statistics_of(vm);
-	/* Work of primitives is fuel, too: bytecodes are what tests count. */
-	while (run->result.end == IMAGO_VM_FUEL && statistics.num_bytecodes < fuel) {
-		imago_vm_run(vm, fuel - statistics.num_bytecodes, &run->result);
-		statistics = imago_vm_statistics_of(vm);
-	}
+	const imago_vm_statistics statistics = run_bytecodes(vm, fuel, &run->result);
 	run->num_bytecodes += statistics.num_bytecodes;
 	run->num_sends += statistics.num_sends;
 	if (after != NULL) {

@@ -47,14 +47,14 @@ expect_output(const kernel_program *program, const kernel_run *run)
 	}
 	assert_int_equal(run->result.end, IMAGO_VM_QUIT);
 	assert_int_equal(run->result.exit_status, 0);
-	assert_string_equal(run->text, program->output);
+	assert_string_equal(run->printed.text, program->output);
 }
 
 static void
 expect_clean_run(const test_layout *layout, const kernel_program *program, imago_heap *heap,
                  imago_allocator *allocator)
 {
-	kernel_run run = {.size = 0};
+	kernel_run run = {.num_sends = 0};
 	kernel_expect_clean(heap, layout->name, true);
 	kernel_run_heap(heap, PLENTY, &run, NULL, allocator);
 	expect_output(program, &run);
@@ -100,8 +100,8 @@ static void
 expect_same_elsewhere(const test_layout *layout, const kernel_program *program, imago_heap *heap,
                       imago_allocator *allocator)
 {
-	kernel_run here = {.size = 0};
-	kernel_run there = {.size = 0};
+	kernel_run here = {.num_sends = 0};
+	kernel_run there = {.num_sends = 0};
 	kernel_run_heap(heap, PLENTY, &here, NULL, allocator);
 	imago_heap *other = rebuilt(heap, turned(layout->layout), allocator);
 	kernel_run_heap(other, PLENTY, &there, NULL, allocator);
@@ -110,7 +110,7 @@ expect_same_elsewhere(const test_layout *layout, const kernel_program *program, 
 	assert_int_equal(there.num_bytecodes, here.num_bytecodes);
 	assert_int_equal(there.num_sends, here.num_sends);
 	if (layout->model == IMAGO_SPUR && layout->layout.word_bytes == 4) {
-		kernel_run wide = {.size = 0};
+		kernel_run wide = {.num_sends = 0};
 		other = rebuilt(heap, (imago_layout){8, layout->layout.byte_order}, allocator);
 		kernel_run_heap(other, PLENTY, &wide, NULL, allocator);
 		imago_heap_destroy(other);
@@ -160,7 +160,7 @@ digest_of(const imago_heap *heap, imago_allocator *allocator)
 static imago_digest
 digest_after(const imago_heap *heap, uint64_t fuel, imago_allocator *allocator)
 {
-	kernel_run run = {.size = 0};
+	kernel_run run = {.num_sends = 0};
 	imago_heap *after;
 	kernel_run_heap(heap, fuel, &run, &after, allocator);
 	assert_int_equal(run.num_bytecodes, fuel);
@@ -188,8 +188,8 @@ expect_cuts_to_be_unseen(const test_layout *layout, const kernel_program *progra
 	if (program->outside) {
 		return; /* an image does not carry the clock */
 	}
-	kernel_run whole = {.size = 0};
-	kernel_run cut = {.size = 0};
+	kernel_run whole = {.num_sends = 0};
+	kernel_run cut = {.num_sends = 0};
 	kernel_run_heap(heap, PLENTY, &whole, NULL, allocator);
 	imago_heap *at = rebuilt(heap, layout->layout, allocator);
 	for (int i = 0; i < MOST_CUTS && cut.num_bytecodes + 2 < whole.num_bytecodes; i++) {
@@ -228,10 +228,10 @@ each_place_is_a_place_to_cut_at(void **state)
 		imago_allocator allocator;
 		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 		imago_heap *heap = kernel_image(&test_layouts[i], &kernel_programs[0], &allocator);
-		kernel_run whole = {.size = 0};
+		kernel_run whole = {.num_sends = 0};
 		kernel_run_heap(heap, PLENTY, &whole, NULL, &allocator);
 		for (uint64_t k = 1; k < whole.num_bytecodes; k++) {
-			kernel_run cut = {.size = 0};
+			kernel_run cut = {.num_sends = 0};
 			imago_heap *after;
 			kernel_run_heap(heap, k, &cut, &after, &allocator);
 			kernel_run_heap(after, PLENTY, &cut, NULL, &allocator);
@@ -260,12 +260,12 @@ rounds_and_bytecodes_are_the_callers_choice(void **state)
 	                                .program = "sends",
 	                                .rounds = 3};
 	assert_int_equal(imago_kernel_make(&heap, &options, &allocator, &error), IMAGO_OK);
-	kernel_run run = {.size = 0};
+	kernel_run run = {.num_sends = 0};
 	kernel_expect_clean(heap, "sends", true);
 	kernel_run_heap(heap, PLENTY, &run, NULL, &allocator);
 	imago_heap_destroy(heap);
 	/* ((8361 * 31) + 8361) * 31 + 8361 */
-	assert_string_equal(run.text, "sends: 8302473\n");
+	assert_string_equal(run.printed.text, "sends: 8302473\n");
 	options.image_format = 6505;
 	assert_int_equal(imago_kernel_make(&heap, &options, &allocator, &error), IMAGO_EUNSUPPORTED);
 	options.bytecodes = IMAGO_BYTECODES_V3;
@@ -286,7 +286,7 @@ fuel_is_what_is_executed(void **state)
 		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 		imago_heap *heap = kernel_image(&test_layouts[i], &kernel_programs[1], &allocator);
 		for (uint64_t fuel = 0; fuel < 20000; fuel = fuel * 2 + 1) {
-			kernel_run run = {.size = 0};
+			kernel_run run = {.num_sends = 0};
 			kernel_run_heap(heap, fuel, &run, NULL, &allocator);
 			assert_int_equal(run.result.end, IMAGO_VM_FUEL);
 			assert_int_equal(run.num_bytecodes, fuel);

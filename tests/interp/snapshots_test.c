@@ -13,6 +13,7 @@
 #include "imago/image.h"
 #include "imago/rebuild.h"
 #include "imago/vm.h"
+#include "kernel_runs.h"
 
 typedef struct cut_run {
 	const char *path;
@@ -29,68 +30,21 @@ static const cut_run runs[] = {
     {"../shared/images/spur32-6521-cp-node.image", 1000000, 111111},
 };
 
-enum { NUM_RUNS = sizeof runs / sizeof runs[0], SKIPPED = 77, MAX_OUTPUT = 4096, EDEN = 65536 };
-
-typedef struct outcome {
-	char text[MAX_OUTPUT];
-	size_t size;
-	uint64_t num_bytecodes, num_sends;
-	imago_vm_end end;
-} outcome;
-
-static void
-keep_output(void *payload, const uint8_t *bytes, size_t size)
-{
-	outcome *kept = payload;
-	if (size <= MAX_OUTPUT - kept->size) {
-		memcpy(kept->text + kept->size, bytes, size);
-		kept->size += size;
-	}
-}
-
-static bool
-fail_on_error(const imago_finding *finding, void *payload)
-{
-	char line[512];
-	if (finding->rule->severity == IMAGO_ERROR) {
-		imago_finding_format(finding, payload, line, sizeof line);
-		fail_msg("%s", line);
-	}
-	return true;
-}
-
-static void
-expect_no_error(const imago_heap *heap, const char *path)
-{
-	const imago_check_options options = {.num_threads = 1};
-	imago_allocator allocator;
-	imago_check_sink sink;
-	imago_error error;
-	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	imago_check_sink_init(&sink, &options, fail_on_error, (void *)(uintptr_t)path);
-	assert_int_equal(imago_check(heap, &sink, &allocator, &error), IMAGO_OK);
-}
+enum { NUM_RUNS = sizeof runs / sizeof runs[0], SKIPPED = 77, EDEN = 65536 };
 
 /* Runs a piece from a heap; *after is what it became, in the given layout. */
 static void
-run_piece(const imago_heap *heap, uint64_t fuel, outcome *so_far, imago_heap **after,
+run_piece(const imago_heap *heap, uint64_t fuel, kernel_run *so_far, imago_heap **after,
           imago_allocator *allocator)
 {
 	imago_error error;
 	imago_vm *vm;
-	imago_vm_result result;
-	const imago_vm_options options = {.eden_bytes = EDEN, .print = keep_output, .payload = so_far};
+	const imago_vm_options options = {
+	    .eden_bytes = EDEN, .print = keep_printed, .payload = &so_far->printed};
 	assert_int_equal(imago_vm_create(&vm, heap, &options, allocator, &error), IMAGO_OK);
-	imago_vm_run(vm, fuel, &result);
-	imago_vm_statistics statistics = imago_vm_statistics_of(vm);
-	/* Work of primitives is fuel, too; pieces are cut by bytecodes. */
-	while (result.end == IMAGO_VM_FUEL && statistics.num_bytecodes < fuel) {
-		imago_vm_run(vm, fuel - statistics.num_bytecodes, &result);
-		statistics = imago_vm_statistics_of(vm);
-	}
+	const imago_vm_statistics statistics = run_bytecodes(vm, fuel, &so_far->result);
 	so_far->num_bytecodes += statistics.num_bytecodes;
 	so_far->num_sends += statistics.num_sends;
-	so_far->end = result.end;
 	if (after != NULL) {
 		assert_int_equal(imago_vm_snapshot(vm, after, allocator, &error), IMAGO_OK);
 	}
@@ -116,8 +70,8 @@ static void
 expect_cuts_to_be_unseen(const cut_run *run, const imago_heap *heap, bool turned)
 {
 	imago_allocator allocator;
-	outcome whole = {.size = 0};
-	outcome cut = {.size = 0};
+	kernel_run whole = {.num_sends = 0};
+	kernel_run cut = {.num_sends = 0};
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	run_piece(heap, run->fuel, &whole, NULL, &allocator);
 	imago_heap *at = NULL;
@@ -128,8 +82,8 @@ expect_cuts_to_be_unseen(const cut_run *run, const imago_heap *heap, bool turned
 		run_piece(at != NULL ? at : heap, piece < left ? piece : left, &cut, &next, &allocator);
 		imago_heap_destroy(at);
 		at = next;
-		expect_no_error(at, run->path);
-		if (cut.end != IMAGO_VM_FUEL) {
+		kernel_expect_clean(at, run->path, false);
+		if (cut.result.end != IMAGO_VM_FUEL) {
 			break;
 		}
 		if (turned) {
@@ -137,11 +91,10 @@ expect_cuts_to_be_unseen(const cut_run *run, const imago_heap *heap, bool turned
 		}
 	}
 	imago_heap_destroy(at);
-	assert_int_equal(cut.end, whole.end);
+	assert_int_equal(cut.result.end, whole.result.end);
 	assert_int_equal(cut.num_bytecodes, whole.num_bytecodes);
 	assert_int_equal(cut.num_sends, whole.num_sends);
-	assert_int_equal(cut.size, whole.size);
-	assert_memory_equal(cut.text, whole.text, whole.size);
+	assert_string_equal(cut.printed.text, whole.printed.text);
 	assert_int_equal(allocator.used, 0);
 }
 

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "imago/check.h"
 #include "imago/digest.h"
 #include "imago/image.h"
 #include "imago/vm.h"
+#include "kernel_runs.h"
 
 typedef struct stress_run {
 	const char *path;
@@ -29,36 +29,14 @@ static const stress_run runs[] = {
     {"../shared/images/v3-6502-be-squeakjs.image", 6000, 3},
 };
 
-enum { NUM_RUNS = sizeof runs / sizeof runs[0], SKIPPED = 77, MAX_OUTPUT = 4096 };
+enum { NUM_RUNS = sizeof runs / sizeof runs[0], SKIPPED = 77 };
 
 typedef struct outcome {
-	char text[MAX_OUTPUT];
-	size_t size;
+	printed_text printed;
 	imago_vm_result result;
 	imago_vm_statistics statistics;
 	imago_digest digest;
 } outcome;
-
-static void
-keep_output(void *payload, const uint8_t *bytes, size_t size)
-{
-	outcome *kept = payload;
-	if (size <= MAX_OUTPUT - kept->size) {
-		memcpy(kept->text + kept->size, bytes, size);
-		kept->size += size;
-	}
-}
-
-static bool
-fail_on_error(const imago_finding *finding, void *payload)
-{
-	char line[512];
-	if (finding->rule->severity == IMAGO_ERROR) {
-		imago_finding_format(finding, payload, line, sizeof line);
-		fail_msg("%s", line);
-	}
-	return true;
-}
 
 static void
 run_with(const stress_run *run, const imago_heap *heap, uint32_t collect_every, outcome *out)
@@ -67,26 +45,17 @@ run_with(const stress_run *run, const imago_heap *heap, uint32_t collect_every, 
 	imago_error error;
 	imago_vm *vm;
 	imago_heap *after;
-	imago_check_sink sink;
-	const imago_check_options check_options = {.num_threads = 1};
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	const imago_vm_options options = {
-	    .collect_every = collect_every, .print = keep_output, .payload = out};
+	    .collect_every = collect_every, .print = keep_printed, .payload = &out->printed};
 	assert_int_equal(imago_vm_create(&vm, heap, &options, &allocator, &error), IMAGO_OK);
-	imago_vm_run(vm, run->fuel, &out->result);
-	/* Work of primitives is fuel, too, and more where more objects lie about. */
-	for (uint64_t done = imago_vm_statistics_of(vm).num_bytecodes;
-	     out->result.end == IMAGO_VM_FUEL && done < run->fuel;
-	     done = imago_vm_statistics_of(vm).num_bytecodes) {
-		imago_vm_run(vm, run->fuel - done, &out->result);
-	}
+	(void)run_bytecodes(vm, run->fuel, &out->result);
 	if (!imago_vm_collect(vm, true)) {
 		assert_int_not_equal(out->result.end, IMAGO_VM_FUEL);
 	}
 	out->statistics = imago_vm_statistics_of(vm);
 	assert_int_equal(imago_vm_snapshot(vm, &after, &allocator, &error), IMAGO_OK);
-	imago_check_sink_init(&sink, &check_options, fail_on_error, (void *)(uintptr_t)run->path);
-	assert_int_equal(imago_check(after, &sink, &allocator, &error), IMAGO_OK);
+	kernel_expect_clean(after, run->path, false);
 	assert_int_equal(imago_digest_compute(&out->digest, after, &allocator, &error), IMAGO_OK);
 	imago_heap_destroy(after);
 	imago_vm_destroy(vm);
@@ -103,8 +72,8 @@ images_do_the_same_when_everything_is_collected_all_the_time(void **state)
 		imago_allocator allocator;
 		imago_error error;
 		imago_image image;
-		outcome calm = {.size = 0};
-		outcome stressed = {.size = 0};
+		outcome calm = {.printed.size = 0};
+		outcome stressed = {.printed.size = 0};
 		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 		assert_int_equal(imago_image_open(&image, runs[i].path, &allocator, &error), IMAGO_OK);
 		run_with(&runs[i], image.heap, 0, &calm);
@@ -116,8 +85,7 @@ images_do_the_same_when_everything_is_collected_all_the_time(void **state)
 		assert_int_equal(stressed.statistics.num_bytecodes, calm.statistics.num_bytecodes);
 		assert_int_equal(stressed.statistics.num_sends, calm.statistics.num_sends);
 		assert_int_equal(stressed.statistics.num_primitives, calm.statistics.num_primitives);
-		assert_int_equal(stressed.size, calm.size);
-		assert_memory_equal(stressed.text, calm.text, calm.size);
+		assert_string_equal(stressed.printed.text, calm.printed.text);
 		assert_memory_equal(&stressed.digest, &calm.digest, sizeof calm.digest);
 		imago_image_close(&image);
 	}
