@@ -383,20 +383,23 @@ vm_return_to(imago_vm *vm, imago_oop target, imago_oop value)
 
 /* The method's context of the active block; 0 when the chain is broken. */
 static imago_oop
-home_of_closure(const imago_vm *vm)
+home_of_closure(imago_vm *vm)
 {
 	imago_oop context = vm->context;
-	for (int i = 0; i < MAX_CHAIN && vm_is_context(vm, context); i++) {
+	imago_oop home = 0;
+	uint64_t num_steps = 0;
+	for (; home == 0 && num_steps < MAX_CHAIN && vm_is_context(vm, context); num_steps++) {
 		imago_oop closure = vm_slot(vm, context, CONTEXT_CLOSURE);
 		if (closure == vm_nil(vm)) {
-			return context;
+			home = context;
+		} else if (vm_has_slots(vm, closure, CLOSURE_COPIED)) {
+			context = vm_slot(vm, closure, CLOSURE_OUTER);
+		} else {
+			break;
 		}
-		if (!vm_has_slots(vm, closure, CLOSURE_COPIED)) {
-			return 0;
-		}
-		context = vm_slot(vm, closure, CLOSURE_OUTER);
 	}
-	return 0;
+	vm_charge_steps(vm, num_steps);
+	return home;
 }
 
 enum { PRIMITIVE_UNWIND = 198 };
@@ -422,14 +425,16 @@ return_non_locally(imago_vm *vm, imago_oop home, imago_oop value)
 	if (!vm_is_context(vm, target)) {
 		return cannot_return(vm, value);
 	}
-	for (int i = 0; context != target; i++) {
-		if (i == MAX_CHAIN || !vm_is_context(vm, context)) {
-			return cannot_return(vm, value);
-		}
+	uint64_t num_steps = 0;
+	for (; context != target && num_steps < MAX_CHAIN && vm_is_context(vm, context); num_steps++) {
 		if (marked == 0 && is_unwind_marked(vm, context)) {
 			marked = context;
 		}
 		context = vm_slot(vm, context, CONTEXT_SENDER);
+	}
+	vm_charge_steps(vm, num_steps);
+	if (context != target) {
+		return cannot_return(vm, value);
 	}
 	if (marked != 0) {
 		if (!vm_has_room(vm, 3)) {
@@ -466,13 +471,10 @@ vm_return_from_method(imago_vm *vm, imago_oop value)
 		kill_context(vm, context);
 		return vm_return_to(vm, target, value);
 	}
-	if (vm_slot(vm, context, CONTEXT_CLOSURE) != vm_nil(vm) && !vm->kind.v3) {
+	imago_oop closure = vm_slot(vm, context, CONTEXT_CLOSURE);
+	if (vm->kind.v3 ? vm_has_slots(vm, closure, CLOSURE_COPIED) : closure != vm_nil(vm)) {
 		vm_store_frame(vm);
-		return return_non_locally(vm, home_of_closure(vm), value);
-	}
-	if (vm->kind.v3 && vm_has_slots(vm, vm_slot(vm, context, CONTEXT_CLOSURE), CLOSURE_COPIED)) {
-		vm_store_frame(vm);
-		return return_non_locally(vm, home_of_closure(vm), value);
+		return vm_paid(vm, return_non_locally(vm, home_of_closure(vm), value));
 	}
 	imago_oop sender = vm_slot(vm, context, CONTEXT_SENDER);
 	if (!vm_is_context(vm, sender)) {

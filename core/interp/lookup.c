@@ -63,9 +63,10 @@ vm_decode_method(const imago_vm *vm, imago_oop oop, vm_method *method)
 }
 
 /* The value at a selector in a method dictionary; 0 when it is not there or the dictionary is not
- * one. Steps are bounded by its size. */
+ * one. Steps are bounded by its size, and counted. */
 static imago_oop
-find_in_dictionary(const imago_vm *vm, imago_oop dictionary, imago_oop selector)
+find_in_dictionary(const imago_vm *vm, imago_oop dictionary, imago_oop selector,
+                   uint64_t *num_steps)
 {
 	if (!vm_has_slots(vm, dictionary, DICTIONARY_SELECTORS + 1)) {
 		return 0;
@@ -80,6 +81,7 @@ find_in_dictionary(const imago_vm *vm, imago_oop dictionary, imago_oop selector)
 	bool linear = size <= SMALL_DICTIONARY;
 	for (uint64_t i = 0; i < size; i++) {
 		uint64_t place = linear ? i : (hash + i) & (size - 1);
+		++*num_steps;
 		imago_oop key = vm_slot(vm, dictionary, DICTIONARY_SELECTORS + place);
 		if (key == selector) {
 			return vm_slot(vm, values, place);
@@ -101,20 +103,40 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 		return &entry->method;
 	}
 	vm->statistics.num_cache_misses++;
+	imago_oop found = 0;
+	uint64_t num_steps = 0;
 	for (int i = 0; i < MAX_SUPERCLASSES && vm_has_slots(vm, cls, CLASS_FORMAT + 1); i++) {
-		imago_oop found = find_in_dictionary(vm, vm_slot(vm, cls, CLASS_METHODS), selector);
-		vm_method method;
+		found = find_in_dictionary(vm, vm_slot(vm, cls, CLASS_METHODS), selector, &num_steps);
 		if (found != 0) {
-			if (!vm_decode_method(vm, found, &method)) {
-				return NULL;
-			}
-			method.admitted = vm_admits_method(vm, &method);
-			*entry = (vm_cache_entry){selector, key, method};
-			return &entry->method;
+			break;
 		}
 		cls = vm_slot(vm, cls, CLASS_SUPERCLASS);
 	}
-	return NULL;
+	vm_charge_steps(vm, num_steps);
+	vm_method method;
+	if (found == 0 || !vm_decode_method(vm, found, &method)) {
+		return NULL;
+	}
+	method.admitted = vm_admits_method(vm, &method);
+	*entry = (vm_cache_entry){selector, key, method};
+	return &entry->method;
+}
+
+/* The method's primitive. Those that perform others do so within bounds. */
+static bool
+execute_primitive(imago_vm *vm, const vm_method *method, uint32_t num_args)
+{
+	vm_primitive_fn *primitive = vm_primitive(vm, method->primitive);
+	if (method->primitive >= FIRST_QUICK && method->primitive <= LAST_QUICK) {
+		return vm_quick_primitive(vm, method->primitive, num_args);
+	}
+	if (primitive == NULL || vm->num_nested == MAX_NESTED) {
+		return false;
+	}
+	vm->num_nested++;
+	bool done = primitive(vm, num_args);
+	vm->num_nested--;
+	return done;
 }
 
 /* Calls a method whose receiver and arguments are on the stack: its primitive, or its bytecodes. */
@@ -126,13 +148,10 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 		return vm_violation(vm, "a method is called with another number of arguments");
 	}
 	if (method.primitive != 0) {
-		vm_primitive_fn *primitive = vm_primitive(vm, method.primitive);
 		const uint64_t num_scavenges = vm->memory->num_scavenges;
 		vm->primitive_error = 0;
 		vm->roots[0] = method.oop;
-		bool quick = method.primitive >= FIRST_QUICK && method.primitive <= LAST_QUICK;
-		if (quick ? vm_quick_primitive(vm, method.primitive, num_args)
-		          : primitive != NULL && primitive(vm, num_args)) {
+		if (execute_primitive(vm, &method, num_args)) {
 			vm->statistics.num_primitives++;
 			return vm_paid(vm, true);
 		}
@@ -142,7 +161,7 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 		vm->primitive_error = vm->kind.v3 ? 0 : vm->primitive_error;
 		/* A primitive that failed may have collected. */
 		if (vm->memory->num_scavenges == num_scavenges) {
-			return vm_activate(vm, &method);
+			return vm_paid(vm, vm_activate(vm, &method));
 		}
 		vm_method again;
 		if (!vm_decode_method(vm, vm->roots[0], &again)) {
@@ -204,7 +223,7 @@ send_to_class(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls
 	vm->statistics.num_sends++;
 	const vm_method *method = vm_lookup(vm, selector, cls, key);
 	if (method != NULL) {
-		return vm_execute(vm, method, num_args);
+		return vm_paid(vm, vm_execute(vm, method, num_args));
 	}
 	imago_oop special = IMAGO_SPECIAL_SELECTOR_DOES_NOT_UNDERSTAND;
 	bool super = key != vm_class_key(vm->memory, vm_peek(vm, num_args), vm->kind);
@@ -219,7 +238,7 @@ send_to_class(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop cls
 	if (method == NULL) {
 		return vm_violation(vm, "#doesNotUnderstand: is not understood");
 	}
-	return vm_execute(vm, method, 1);
+	return vm_paid(vm, vm_execute(vm, method, 1));
 }
 
 bool

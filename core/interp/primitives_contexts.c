@@ -71,15 +71,15 @@ primitive_perform_with_arguments(imago_vm *vm, uint32_t num_args)
 }
 
 static bool
-inherits_from(const imago_vm *vm, imago_oop cls, imago_oop ancestor)
+inherits_from(imago_vm *vm, imago_oop cls, imago_oop ancestor)
 {
-	for (int i = 0; i < MAX_CHAIN && vm_has_slots(vm, cls, CLASS_FORMAT + 1); i++) {
-		if (cls == ancestor) {
-			return true;
-		}
+	uint64_t num_steps = 0;
+	while (cls != ancestor && num_steps < MAX_CHAIN && vm_has_slots(vm, cls, CLASS_FORMAT + 1)) {
 		cls = vm_slot(vm, cls, CLASS_SUPERCLASS);
+		num_steps++;
 	}
-	return false;
+	vm_charge_steps(vm, num_steps);
+	return cls == ancestor && vm_has_slots(vm, cls, CLASS_FORMAT + 1);
 }
 
 bool
@@ -225,17 +225,22 @@ primitive_block_value_with_arguments(imago_vm *vm, uint32_t num_args)
 static bool
 answer_marked(imago_vm *vm, uint32_t num_args, imago_oop context, imago_oop end, uint32_t primitive)
 {
-	for (int i = 0; i < MAX_CHAIN && vm_is_context(vm, context) && context != end; i++) {
+	uint64_t num_steps = 0;
+	imago_oop found = vm_nil(vm);
+	while (found == vm_nil(vm) && num_steps < MAX_CHAIN && vm_is_context(vm, context) &&
+	       context != end) {
 		vm_method method;
 		if (!vm_is_block_context(vm, context) &&
 		    vm_slot(vm, context, CONTEXT_CLOSURE) == vm_nil(vm) &&
 		    vm_decode_method(vm, vm_slot(vm, context, CONTEXT_METHOD), &method) &&
 		    method.primitive == primitive) {
-			return vm_answer(vm, num_args, context);
+			found = context;
 		}
 		context = vm_slot(vm, context, CONTEXT_SENDER);
+		num_steps++;
 	}
-	return vm_answer(vm, num_args, vm_nil(vm));
+	vm_charge_steps(vm, num_steps);
+	return vm_answer(vm, num_args, found);
 }
 
 bool
@@ -270,10 +275,12 @@ primitive_terminate_to(imago_vm *vm, uint32_t num_args)
 	}
 	imago_oop link = vm_slot(vm, context, CONTEXT_SENDER);
 	bool found = false;
-	for (int i = 0; i < MAX_CHAIN && vm_is_context(vm, link) && !found; i++) {
+	uint64_t num_steps = 0;
+	for (; num_steps < MAX_CHAIN && vm_is_context(vm, link) && !found; num_steps++) {
 		found = link == end;
 		link = vm_slot(vm, link, CONTEXT_SENDER);
 	}
+	vm_charge_steps(vm, num_steps);
 	for (link = vm_slot(vm, context, CONTEXT_SENDER); found && link != end;) {
 		imago_oop next = vm_slot(vm, link, CONTEXT_SENDER);
 		vm_set_slot(vm, link, CONTEXT_SENDER, vm_nil(vm));

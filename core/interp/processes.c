@@ -112,25 +112,28 @@ remove_from(imago_vm *vm, imago_oop list, imago_oop process)
 {
 	imago_oop before = vm_nil(vm);
 	imago_oop link = vm_slot(vm, list, LIST_FIRST);
-	for (int i = 0; i < MAX_CHAIN && is_process(vm, link); i++) {
-		imago_oop next = vm_slot(vm, link, PROCESS_NEXT);
-		if (link == process) {
-			if (before == vm_nil(vm)) {
-				vm_set_slot(vm, list, LIST_FIRST, next);
-			} else {
-				vm_set_slot(vm, before, PROCESS_NEXT, next);
-			}
-			if (vm_slot(vm, list, LIST_LAST) == process) {
-				vm_set_slot(vm, list, LIST_LAST, before);
-			}
-			vm_set_slot(vm, process, PROCESS_NEXT, vm_nil(vm));
-			vm_set_slot(vm, process, PROCESS_LIST, vm_nil(vm));
-			return true;
-		}
+	uint64_t num_steps = 0;
+	while (link != process && num_steps < MAX_CHAIN && is_process(vm, link)) {
 		before = link;
-		link = next;
+		link = vm_slot(vm, link, PROCESS_NEXT);
+		num_steps++;
 	}
-	return false;
+	vm_charge_steps(vm, num_steps);
+	if (link != process) {
+		return false;
+	}
+	imago_oop next = vm_slot(vm, link, PROCESS_NEXT);
+	if (before == vm_nil(vm)) {
+		vm_set_slot(vm, list, LIST_FIRST, next);
+	} else {
+		vm_set_slot(vm, before, PROCESS_NEXT, next);
+	}
+	if (vm_slot(vm, list, LIST_LAST) == process) {
+		vm_set_slot(vm, list, LIST_LAST, before);
+	}
+	vm_set_slot(vm, process, PROCESS_NEXT, vm_nil(vm));
+	vm_set_slot(vm, process, PROCESS_LIST, vm_nil(vm));
+	return true;
 }
 
 /* Puts the active process to sleep and goes on with another one. */

@@ -59,15 +59,16 @@ name_method(const imago_vm *vm, imago_oop wanted, char *text, size_t size)
 	char class_name[NAME_LENGTH];
 	char selector[NAME_LENGTH];
 	text[0] = '\0';
+	uint64_t num_left = MAX_CHAIN; /* methods to compare with */
 	imago_oop cls = imago_memory_class_of(vm->memory, vm->frame.receiver);
-	for (int i = 0; i < MAX_CHAIN && vm_has_slots(vm, cls, CLASS_FORMAT + 1); i++) {
+	for (int i = 0; i < MAX_SUPERCLASSES && vm_has_slots(vm, cls, CLASS_FORMAT + 1); i++) {
 		imago_oop dictionary = vm_slot(vm, cls, CLASS_METHODS);
 		imago_oop values = vm_has_slots(vm, dictionary, DICTIONARY_SELECTORS)
 		                       ? vm_slot(vm, dictionary, DICTIONARY_VALUES)
 		                       : vm_nil(vm);
 		uint64_t count =
 		    vm_has_slots(vm, values, 1) ? imago_memory_num_slots(vm->memory, values, vm->kind) : 0;
-		for (uint64_t k = 0; k < count; k++) {
+		for (uint64_t k = 0; k < count && num_left > 0; k++, num_left--) {
 			if (vm_slot(vm, values, k) == wanted &&
 			    vm_has_slots(vm, dictionary, DICTIONARY_SELECTORS + k + 1)) {
 				name_class(vm, cls, class_name, sizeof class_name);

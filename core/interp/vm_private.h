@@ -52,6 +52,8 @@ enum {
 	MAX_ROOTS = 8,
 	MAX_CHAIN = 1 << 20, /* steps along senders, outer contexts, lists */
 	MAX_SUPERCLASSES = 1024,
+	FREE_STEPS = 256, /* along a chain: they come with the bytecode */
+	MAX_NESTED = 16,  /* primitives that perform primitives that perform … */
 };
 
 /* What a method's header says. */
@@ -128,6 +130,7 @@ struct imago_vm {
 	imago_vm_result result;
 	imago_vm_statistics statistics;
 	int primitive_error;   /* index into the table of error codes */
+	uint32_t num_nested;   /* primitives that are being executed */
 	uint64_t time_skipped; /* microseconds */
 	uint64_t timer;        /* microseconds, 0: none */
 	const char *image_name;
@@ -160,6 +163,14 @@ vm_charge(imago_vm *vm, uint64_t work)
 {
 	vm->work += work;
 	vm->statistics.num_work += work;
+}
+/* Steps along chains that images make, as long as they like. */
+static inline void
+vm_charge_steps(imago_vm *vm, uint64_t num_steps)
+{
+	if (IMAGO_UNLIKELY(num_steps > FREE_STEPS)) {
+		vm_charge(vm, num_steps);
+	}
 }
 /* Bytes of all objects there are. */
 static inline uint64_t
