@@ -168,8 +168,10 @@ generate_context(generation *gen, generated_record *record)
 	generate_note(record, GENERATED_CONTEXT, context, 0, 0);
 	record->first_pc = code->first_pc;
 	record->end_pc = code->end_pc;
-	if (record->a == BLANK) {
-		return; /* never entered */
+	if (record->a == BLANK) { /* never entered: no code, so that a block's pc is a mere number */
+		record->first_pc = 1;
+		record->end_pc = 1 + code->end_pc - code->first_pc;
+		return;
 	}
 	uint64_t depth = frame == 0 ? 0 : record->b % (frame + 1);
 	if (record->values[1] != 0) {
