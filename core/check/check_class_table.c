@@ -261,10 +261,10 @@ check_entries(check_context *context)
 		imago_oop oop = check_table_entry(facts, i);
 		imago_object cls;
 		check_target target = check_find(facts, oop, &cls);
-		if (target == TARGET_NIL || target == TARGET_UNKNOWN) {
+		if (oop == facts->nil || target == TARGET_UNKNOWN) {
 			continue;
 		}
-		if (target != TARGET_OBJECT) {
+		if (target != TARGET_OBJECT) { /* nil behind a forwarder is none either */
 			report_entry(context, IMAGO_RULE_CLASS_TABLE_ENTRY, i, IMAGO_NOTHING_EXPECTED);
 		} else if (imago_class_shape_of(facts->heap, &cls).is_class &&
 		           check_table_entry(facts, cls.identity_hash) != oop && !facts->table_broken) {

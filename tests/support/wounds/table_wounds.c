@@ -302,6 +302,14 @@ replace_context_class(corpus_case *here)
 	corpus_set_slot(here, here->fixture.context, 0, here->fixture.string);
 }
 
+/* A forwarder is no nil, and what it leads to is no class. */
+static void
+forward_class_to_nil(corpus_case *here)
+{
+	corpus_set_slot(here, here->fixture.forwarder, 0, corpus_nil(here));
+	corpus_set_slot(here, root_at(here, 1), UNUSED_ENTRY, here->fixture.forwarder);
+}
+
 const wound class_table_wounds[] = {
     {"the free lists for a page", "classTable.page", CORPUS_SPUR, 0, NULL, use_free_lists_as_page,
      NULL},
@@ -318,5 +326,7 @@ const wound class_table_wounds[] = {
     {"an array for two classes", "class.shape", CORPUS_SPUR, 0, NULL, enter_an_array_twice, NULL},
     {"another class for contexts", "classTable.fixed class.instanceFormat", CORPUS_SPUR, 0, NULL,
      replace_context_class, NULL},
+    {"a class behind a forwarder to nil", "classTable.entry", CORPUS_SPUR, 0, NULL,
+     forward_class_to_nil, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
