@@ -59,7 +59,9 @@ find_indirect(imago_graph *graph, imago_error *error)
 		if (object.kind == IMAGO_OBJECT_FREE || object.kind == IMAGO_OBJECT_PUN) {
 			continue;
 		}
-		if (object.kind == IMAGO_OBJECT_FORWARDER || imago_graph_number(graph, &object, &value)) {
+		bool forwards = object.kind == IMAGO_OBJECT_FORWARDER;
+		graph->has_forwarders |= forwards;
+		if (forwards || imago_graph_number(graph, &object, &value)) {
 			imago_bitmap_set(&graph->indirect, ordinal);
 		}
 		ordinal++;
@@ -191,7 +193,7 @@ imago_graph_fail(const imago_graph *graph, imago_status status, const char *what
 static imago_graph_value
 immediate_value(imago_tagging tagging, imago_oop word)
 {
-	imago_graph_value value = {.kind = IMAGO_MEANS_INVALID, .bits = word};
+	imago_graph_value value = {.kind = IMAGO_MEANS_INVALID, .bits = word, .word = word};
 	switch (imago_oop_kind_of(tagging, word)) {
 	case IMAGO_OOP_INTEGER:
 		value.kind = IMAGO_MEANS_INTEGER;
@@ -226,7 +228,8 @@ imago_graph_resolve(const imago_graph *graph, imago_oop word, imago_addr place,
 			return imago_graph_fail(graph, IMAGO_ESTRUCTURE, "pointer that hits no object", place,
 			                        word, 0, error);
 		}
-		*out = (imago_graph_value){.kind = IMAGO_MEANS_OBJECT, .bits = word, .ordinal = ordinal};
+		*out = (imago_graph_value){
+		    .kind = IMAGO_MEANS_OBJECT, .bits = word, .ordinal = ordinal, .word = word};
 		if (!imago_bitmap_test(&graph->indirect, ordinal)) {
 			return IMAGO_OK;
 		}
@@ -242,6 +245,7 @@ imago_graph_resolve(const imago_graph *graph, imago_oop word, imago_addr place,
 		if (!leads_on) {
 			imago_graph_number(graph, &object, out);
 			out->ordinal = ordinal;
+			out->word = word;
 			return IMAGO_OK;
 		}
 		if (object.num_slots == 0) {
@@ -305,12 +309,14 @@ imago_graph_live_slots(const imago_graph *graph, const imago_object *object, ima
 	    object->body_kind != IMAGO_BODY_POINTERS || num_slots < IMAGO_CONTEXT_FIXED_SLOTS) {
 		return num_slots;
 	}
-	imago_tagging tagging = graph->heap->tagging;
+	/* By its meaning: a number may be boxed, or behind a forwarder, in one word size alone. */
+	imago_graph_value value;
 	imago_oop word = imago_heap_fetch_slot(graph->heap, object, IMAGO_CONTEXT_STACK_POINTER);
-	if (imago_oop_kind_of(tagging, word) != IMAGO_OOP_INTEGER) {
+	if (imago_graph_resolve(graph, word, object->body, &value, NULL) != IMAGO_OK ||
+	    value.kind != IMAGO_MEANS_INTEGER) {
 		return num_slots;
 	}
-	int64_t depth = imago_oop_integer(tagging, word);
+	int64_t depth = (int64_t)value.bits;
 	if (depth < 0 || (uint64_t)depth > num_slots - IMAGO_CONTEXT_FIXED_SLOTS) {
 		return num_slots;
 	}

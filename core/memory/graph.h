@@ -50,6 +50,7 @@ typedef struct imago_graph {
 	imago_class_table classes;
 	imago_addr role_classes[IMAGO_NUM_ROLES]; /* 0: the image has none */
 	imago_bitmap indirect; /* by ordinal: forwarders and numbers, which stand for something else */
+	bool has_forwarders;
 	imago_allocator *allocator;
 } imago_graph;
 
@@ -68,6 +69,7 @@ typedef struct imago_graph_value {
 	imago_graph_kind kind;
 	uint64_t bits;
 	uint64_t ordinal; /* of an object or boxed number, in the index */
+	imago_oop word;   /* what was found behind all forwarders */
 	bool boxed;       /* a number that is an object */
 } imago_graph_value;
 

@@ -12,6 +12,18 @@ enum { CUSTOMARY_BASE = 0x10000000 };
 /* In positions, before the layout: a page of the class table. */
 static const uint64_t class_table_page = IMAGO_DROPPED - 1;
 
+/* The word behind forwarders, which may be an immediate; the word itself where they lead nowhere:
+ * filling tells, if the slot counts. */
+static imago_oop
+word_behind(const imago_graph *graph, const imago_object *object, imago_oop word)
+{
+	imago_graph_value value;
+	return imago_oop_is_pointer(graph->heap->tagging, word) && graph->has_forwarders &&
+	               imago_graph_resolve(graph, word, object->body, &value, NULL) == IMAGO_OK
+	           ? value.word
+	           : word;
+}
+
 /* Boxes the immediates of an object's slots that a 4-byte word does not hold. */
 static imago_status
 collect_boxes(imago_width_run *width, const imago_object *object)
@@ -23,7 +35,7 @@ collect_boxes(imago_width_run *width, const imago_object *object)
 	uint64_t num_literals;
 	bool has_pc = imago_graph_pc_base(graph, object, role, &num_literals) != 0;
 	for (uint64_t i = object->body_kind == IMAGO_BODY_METHOD; i < num_slots; i++) {
-		imago_oop word = imago_heap_fetch_slot(graph->heap, object, i);
+		imago_oop word = word_behind(graph, object, imago_heap_fetch_slot(graph->heap, object, i));
 		imago_oop narrow;
 		bool fits = true;
 		uint32_t box_class = 0;

@@ -63,9 +63,9 @@ encode_immediate(const imago_width_run *width, const imago_graph_value *value, i
 	}
 }
 
-/* What a value of the source is in the target; word is the source's, which tells its box. */
+/* What a value of the source is in the target. */
 static bool
-encode(const imago_width_run *width, const imago_graph_value *value, imago_oop word, imago_oop *out)
+encode(const imago_width_run *width, const imago_graph_value *value, imago_oop *out)
 {
 	if (value->kind == IMAGO_MEANS_OBJECT || value->boxed) {
 		if (width->positions[value->ordinal] != IMAGO_DROPPED) {
@@ -76,7 +76,7 @@ encode(const imago_width_run *width, const imago_graph_value *value, imago_oop w
 	if (encode_immediate(width, value, out)) {
 		return true;
 	}
-	uint64_t box = imago_boxes_find(&width->boxes, word);
+	uint64_t box = imago_boxes_find(&width->boxes, value->word);
 	if (box == UINT64_MAX) {
 		return false;
 	}
@@ -93,8 +93,8 @@ translate(const imago_width_run *width, const imago_object *object, uint64_t slo
 	imago_addr place = object->body + slot * source->layout.word_bytes;
 	imago_status status =
 	    imago_graph_resolve(&width->graph, word, place, &value, width->run->error);
-	if (status == IMAGO_OK && !encode(width, &value, word, out)) {
-		/* An object of the VM's own, or a number behind a forwarder, where none belongs. */
+	if (status == IMAGO_OK && !encode(width, &value, out)) {
+		/* An object of the VM's own, where none belongs. */
 		return imago_graph_fail(&width->graph, IMAGO_ESTRUCTURE, "pointer to a hidden object",
 		                        place, word, 0, width->run->error);
 	}
@@ -405,7 +405,7 @@ imago_width_special_objects(const imago_width_run *width, imago_oop *out)
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	if (value.kind != IMAGO_MEANS_OBJECT || !encode(width, &value, oop, out)) {
+	if (value.kind != IMAGO_MEANS_OBJECT || !encode(width, &value, out)) {
 		return imago_fail(width->run->error, IMAGO_ESTRUCTURE, "initialSpecialObjectsOop",
 		                  IMAGO_NO_OFFSET, oop, 0);
 	}

@@ -228,6 +228,93 @@ forwarders_are_followed_and_dropped_and_cycles_refused(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* A heap whose external objects begin with a forwarder to a forwarder to a word. */
+static imago_heap *
+heap_with_forwarded(const char *layout, imago_allocator *allocator, fill_fn *fill, imago_oop word)
+{
+	imago_heap *heap = filled_heap(layout, allocator, fill);
+	imago_object second = decode(heap, external(heap, 0));
+	imago_object first = decode(heap, imago_heap_fetch_slot(heap, &second, 0));
+	imago_heap_store_slot(heap, &first, 0, word);
+	return heap;
+}
+
+static void
+numbers_behind_forwarders_change_like_others(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t integer; /* 0: a Float */
+		uint64_t num_integers, num_floats;
+	} rows[] = {{INT64_C(1) << 40, 1, 0}, {7, 0, 0}, {0, 0, 1}};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		imago_allocator allocator;
+		imago_rebuild_report report;
+		imago_oop word;
+		assert_true(rows[i].integer != 0
+		                ? imago_oop_from_integer(IMAGO_TAGGING_SPUR64, rows[i].integer, &word)
+		                : imago_oop_from_float_bits(IMAGO_TAGGING_SPUR64,
+		                                            UINT64_C(0x3FF8000000000000), &word));
+		imago_heap *wide = heap_with_forwarded("spur64", &allocator, fill_forwarders, word);
+		imago_object array = external_array(wide);
+		imago_heap_store_slot(wide, &array, 1, word);
+		const imago_rebuild_options options = {.layout = {4, IMAGO_LITTLE_ENDIAN}};
+		imago_heap *narrow = rebuild(wide, options, &report);
+		assert_true(report.num_integers_boxed == rows[i].num_integers);
+		assert_true(report.num_floats_boxed == rows[i].num_floats);
+		assert_true(external(narrow, 0) == external(narrow, 1));
+		assert_same_digest(wide, narrow);
+		imago_heap_destroy(narrow);
+		imago_heap_destroy(wide);
+		assert_no_leak(&allocator);
+	}
+}
+
+static void
+character_behind_forwarders_is_refused_where_it_has_no_room(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_error error;
+	const imago_oop character = UINT64_C(1) << 33 | 2; /* of 31 bits */
+	imago_heap *heap = heap_with_forwarded("spur64", &allocator, fill_forwarders, character);
+	const imago_rebuild_options narrow = {.layout = {4, IMAGO_LITTLE_ENDIAN}};
+	assert_refused(heap, narrow, IMAGO_EUNSUPPORTED, "Character", &error);
+	assert_true(error.found == external_array(heap).oop);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+/* A context that is blank but for its stack pointer. */
+static void
+fill_blank_context(imago_builder *builder, imago_oop array)
+{
+	fill_forwarders(builder, array);
+	imago_oop context =
+	    imago_builder_new_pointers(builder, imago_builder_class(builder, IMAGO_KERNEL_CONTEXT), 22);
+	imago_builder_store(builder, context, 2, imago_builder_fetch(builder, array, 0));
+	imago_builder_store(builder, context, 7, array); /* beyond the stack pointer */
+	imago_builder_store(builder, array, 2, context);
+}
+
+static void
+stack_pointer_counts_behind_forwarders(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_oop one;
+	assert_true(imago_oop_from_integer(IMAGO_TAGGING_SPUR32, 1, &one));
+	imago_heap *narrow = heap_with_forwarded("spur32", &allocator, fill_blank_context, one);
+	imago_heap *wide =
+	    rebuild(narrow, (imago_rebuild_options){.layout = {8, IMAGO_LITTLE_ENDIAN}}, NULL);
+	imago_object context = decode(wide, external(wide, 2));
+	assert_true(imago_heap_fetch_slot(wide, &context, 7) == imago_heap_nil(wide));
+	assert_same_digest(narrow, wide);
+	imago_heap_destroy(wide);
+	imago_heap_destroy(narrow);
+	assert_no_leak(&allocator);
+}
+
 int
 main(void)
 {
@@ -239,6 +326,9 @@ main(void)
 	    cmocka_unit_test(method_header_that_does_not_fit_is_refused),
 	    cmocka_unit_test(sign_of_a_method_header_stays_its_bytecode_set),
 	    cmocka_unit_test(forwarders_are_followed_and_dropped_and_cycles_refused),
+	    cmocka_unit_test(numbers_behind_forwarders_change_like_others),
+	    cmocka_unit_test(character_behind_forwarders_is_refused_where_it_has_no_room),
+	    cmocka_unit_test(stack_pointer_counts_behind_forwarders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
