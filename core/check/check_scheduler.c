@@ -48,17 +48,18 @@ check_suspended_context(check_context *context, const imago_object *process)
 	}
 }
 
-/* An object with the slots of a process must have a priority. */
+/* An object with the slots of a process must have a priority, by which VMs index the run queues. */
 static bool
-is_process(const check_facts *facts, const imago_object *object)
+is_process(const check_facts *facts, const imago_object *object, uint64_t highest)
 {
 	int64_t priority;
-	return check_is_integer(facts, check_slot_at(facts, object, PROCESS_PRIORITY), &priority);
+	return check_is_integer(facts, check_slot_at(facts, object, PROCESS_PRIORITY), &priority) &&
+	       priority > 0 && (uint64_t)priority <= highest;
 }
 
 /* One run queue. steps is what is left of the number of objects: no process waits twice. */
 static void
-check_queue(check_context *context, const imago_object *list, uint64_t *steps)
+check_queue(check_context *context, const imago_object *list, uint64_t num_lists, uint64_t *steps)
 {
 	const check_facts *facts = context->facts;
 	imago_oop last = check_slot_at(facts, list, LIST_LAST);
@@ -73,7 +74,7 @@ check_queue(check_context *context, const imago_object *list, uint64_t *steps)
 		}
 		return;
 	}
-	while (what == HELD_GOOD && is_process(facts, &process) && *steps > 0) {
+	while (what == HELD_GOOD && is_process(facts, &process, num_lists) && *steps > 0) {
 		--*steps;
 		check_suspended_context(context, &process);
 		if (process.oop == last) {
@@ -104,11 +105,21 @@ check_queues(check_context *context, const imago_object *scheduler)
 	for (uint64_t i = 0; i < lists.num_slots && !check_stopped(context); i++) {
 		what = find_held(facts, &lists, i, NUM_LIST_SLOTS, &list);
 		if (what == HELD_GOOD) {
-			check_queue(context, &list, &steps);
+			check_queue(context, &list, lists.num_slots, &steps);
 		} else if (what != HELD_BAD) {
 			report(context, IMAGO_RULE_SCHEDULER_LISTS, &lists, i);
 		}
 	}
+}
+
+/* There is a run queue for each. Where there are none, of images too small to run: any that fits
+ * both word sizes. */
+static uint64_t
+highest_priority(const check_facts *facts, const imago_object *scheduler)
+{
+	imago_object lists;
+	held what = find_held(facts, scheduler, SCHEDULER_LISTS, 1, &lists);
+	return what == HELD_GOOD ? lists.num_slots : (UINT64_C(1) << 30) - 1;
 }
 
 void
@@ -139,7 +150,7 @@ check_scheduler(check_context *context)
 	}
 	what = find_held(facts, &scheduler, SCHEDULER_ACTIVE, NUM_PROCESS_SLOTS, &process);
 	if (what == HELD_NIL || what == HELD_WRONG ||
-	    (what == HELD_GOOD && !is_process(facts, &process))) {
+	    (what == HELD_GOOD && !is_process(facts, &process, highest_priority(facts, &scheduler)))) {
 		report(context, IMAGO_RULE_SCHEDULER_ACTIVE_PROCESS, &scheduler, SCHEDULER_ACTIVE);
 	} else if (what == HELD_GOOD) {
 		check_suspended_context(context, &process);

@@ -123,7 +123,7 @@ decode_v3_shape(uint64_t word, imago_class_shape *shape)
 imago_class_shape
 imago_class_shape_of(const imago_heap *heap, const imago_object *cls)
 {
-	enum { SUPERCLASS, METHOD_DICTIONARY, FORMAT, NUM_NEEDED };
+	enum { SUPERCLASS, METHOD_DICTIONARY, FORMAT, NUM_NEEDED, WIDEST_FORMAT = 1 << 30 };
 	imago_class_shape shape = {0};
 	if (cls->kind != IMAGO_OBJECT_ORDINARY || cls->body_kind != IMAGO_BODY_POINTERS ||
 	    cls->num_slots < NUM_NEEDED) {
@@ -133,7 +133,12 @@ imago_class_shape_of(const imago_heap *heap, const imago_object *cls)
 	if (imago_oop_kind_of(heap->tagging, format) != IMAGO_OOP_INTEGER) {
 		return shape;
 	}
-	uint64_t word = (uint64_t)imago_oop_integer(heap->tagging, format);
+	/* Of 21 bits, V3's of 18: one that 32-bit images could not hold is no format. */
+	int64_t value = imago_oop_integer(heap->tagging, format);
+	if (value < -WIDEST_FORMAT || value >= WIDEST_FORMAT) {
+		return shape;
+	}
+	uint64_t word = (uint64_t)value;
 	shape.is_class = true;
 	shape.superclass = imago_heap_fetch_slot(heap, cls, SUPERCLASS);
 	shape.method_dictionary = imago_heap_fetch_slot(heap, cls, METHOD_DICTIONARY);

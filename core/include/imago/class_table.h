@@ -60,7 +60,7 @@ IMAGO_API imago_addr imago_class_of_object(const imago_class_table *table,
 /* What a class says of its instances (formats/spur/spur.md §6, bytecodes.md §4): decoded from
  * slot 2. */
 typedef struct imago_class_shape {
-	bool is_class;      /* slots 0 … 2 look like a class: at least 3 slots, slot 2 an integer */
+	bool is_class;      /* slots 0 … 2 look like a class: 3 slots, slot 2 an integer of 31 bits */
 	uint32_t num_named; /* named slots of an instance */
 	uint8_t format;     /* instance specification, a format number of the model, tail bits 0 */
 	uint8_t compact_index; /* V3 only */

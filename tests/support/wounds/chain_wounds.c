@@ -5,7 +5,7 @@
 enum { SCHEDULER_LISTS, SCHEDULER_ACTIVE };
 enum { LIST_FIRST, LIST_LAST };
 enum { PROCESS_NEXT, PROCESS_CONTEXT, PROCESS_PRIORITY, NUM_PROCESS_SLOTS = 4 };
-enum { SENDER = 0, SLOT_COUNT_SHIFT = 56, ADDRESS_OF_LIST = 3 };
+enum { SENDER = 0, SLOT_COUNT_SHIFT = 56, ADDRESS_OF_LIST = 3, NUM_PRIORITIES = 8 };
 
 /* Processes. */
 
@@ -193,6 +193,39 @@ queue_without_priority(corpus_case *here)
 }
 
 static void
+queue_above_the_highest_priority(corpus_case *here)
+{
+	queue(here);
+	corpus_set_slot(here, here->fixture.extra, PROCESS_PRIORITY,
+	                corpus_integer(here, NUM_PRIORITIES + 1));
+}
+
+static void
+set_active_priority(corpus_case *here, int64_t priority)
+{
+	corpus_set_slot(here, scheduler_slot(here, SCHEDULER_ACTIVE), PROCESS_PRIORITY,
+	                corpus_integer(here, priority));
+}
+
+static void
+run_at_priority_zero(corpus_case *here)
+{
+	set_active_priority(here, 0);
+}
+
+static void
+run_at_the_highest_priority(corpus_case *here)
+{
+	set_active_priority(here, NUM_PRIORITIES);
+}
+
+static void
+run_above_the_highest_priority(corpus_case *here)
+{
+	set_active_priority(here, NUM_PRIORITIES + 1);
+}
+
+static void
 queue_to_string(corpus_case *here)
 {
 	queue(here);
@@ -236,6 +269,14 @@ const wound scheduler_wounds[] = {
      NULL},
     {"a waiting process without a priority", "scheduler.queue", CORPUS_ALL, 0, add_processes,
      queue_without_priority, NULL},
+    {"a waiting process above the highest priority", "scheduler.queue", CORPUS_ALL, 0,
+     add_processes, queue_above_the_highest_priority, NULL},
+    {"an active process of priority 0", "scheduler.activeProcess", CORPUS_ALL, 0, NULL,
+     run_at_priority_zero, NULL},
+    {"an active process of the highest priority", "", CORPUS_ALL, 0, NULL,
+     run_at_the_highest_priority, NULL},
+    {"an active process above the highest priority", "scheduler.activeProcess", CORPUS_ALL, 0, NULL,
+     run_above_the_highest_priority, NULL},
     {"a process that leads to a string", "scheduler.queue", CORPUS_ALL, 0, add_processes,
      queue_to_string, NULL},
     {"a process that leads outside", "oop.outside", CORPUS_ALL, 0, add_processes, queue_to_outside,

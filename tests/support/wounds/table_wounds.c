@@ -310,6 +310,16 @@ forward_class_to_nil(corpus_case *here)
 	corpus_set_slot(here, root_at(here, 1), UNUSED_ENTRY, here->fixture.forwarder);
 }
 
+/* Bits that VMs do not look at, and for which 32-bit images have no room. */
+static void
+set_wide_class_format(corpus_case *here)
+{
+	enum { FORMAT = 2 };
+	const imago_oop cls = here->fixture.odd_class;
+	const int64_t format = corpus_integer_value(here, corpus_slot(here, cls, FORMAT));
+	corpus_set_slot(here, cls, FORMAT, corpus_integer(here, format + (INT64_C(1) << 30)));
+}
+
 const wound class_table_wounds[] = {
     {"the free lists for a page", "classTable.page", CORPUS_SPUR, 0, NULL, use_free_lists_as_page,
      NULL},
@@ -328,5 +338,7 @@ const wound class_table_wounds[] = {
      replace_context_class, NULL},
     {"a class behind a forwarder to nil", "classTable.entry", CORPUS_SPUR, 0, NULL,
      forward_class_to_nil, NULL},
+    {"a class format of 32 bits", "class.shape", CORPUS_SPUR64, 0, add_class, set_wide_class_format,
+     NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
