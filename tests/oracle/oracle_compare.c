@@ -81,12 +81,48 @@ number_of_immediate(const oracle_image *image, uint64_t word)
 	return n;
 }
 
+static bool
+points(const oracle_image *image, uint64_t word)
+{
+	return word % (image->v3 ? 2 : image->word == 8 ? 8 : 4) == 0;
+}
+
+/* The word behind forwarders. An image without errors has no longer chain than the checker
+ * follows. */
+static uint64_t
+behind(const oracle_image *image, uint64_t word)
+{
+	enum { MOST_HOPS = 65 };
+	for (int hop = 0; hop < MOST_HOPS && !image->v3 && points(image, word); hop++) {
+		const oracle_object *object = oracle_find(image, word);
+		if (object == NULL || object->cls != 8) {
+			break;
+		}
+		word = oracle_slot(image, object, 0);
+	}
+	return word;
+}
+
+/* The object behind forwarders, or NULL. */
+static const oracle_object *
+target_of(const oracle_image *image, uint64_t word)
+{
+	return oracle_find(image, behind(image, word));
+}
+
+static const oracle_object *
+class_of(const oracle_image *image, const oracle_object *object)
+{
+	const oracle_object *cls = oracle_class(image, object);
+	return cls == NULL ? NULL : target_of(image, cls->address);
+}
+
 static number
 number_of_object(const side *s, const oracle_object *object)
 {
 	number n = {.kind = NOT_A_NUMBER};
 	const oracle_image *image = s->image;
-	const oracle_object *cls = oracle_class(image, object);
+	const oracle_object *cls = class_of(image, object);
 	if (cls == NULL || object->body != ORACLE_UNITS) {
 		return n;
 	}
@@ -111,32 +147,14 @@ number_of_object(const side *s, const oracle_object *object)
 	return n;
 }
 
-static bool
-points(const oracle_image *image, uint64_t word)
-{
-	return word % (image->v3 ? 2 : image->word == 8 ? 8 : 4) == 0;
-}
-
-/* The object behind forwarders, or NULL. An image without errors has no longer chain than the
- * checker follows. */
-static const oracle_object *
-target_of(const oracle_image *image, uint64_t word)
-{
-	enum { MOST_HOPS = 65 };
-	const oracle_object *object = oracle_find(image, word);
-	for (int hop = 0; hop < MOST_HOPS && object != NULL && !image->v3 && object->cls == 8; hop++) {
-		object = oracle_find(image, oracle_slot(image, object, 0));
-	}
-	return object;
-}
-
 static number
 number_of_word(const side *s, uint64_t word)
 {
+	word = behind(s->image, word);
 	if (!points(s->image, word)) {
 		return number_of_immediate(s->image, word);
 	}
-	const oracle_object *object = target_of(s->image, word);
+	const oracle_object *object = oracle_find(s->image, word);
 	return object == NULL ? (number){.kind = NOT_A_NUMBER} : number_of_object(s, object);
 }
 
@@ -179,7 +197,8 @@ compare_words(comparison *c, const oracle_object *from, uint64_t x, uint64_t y, 
 static uint64_t
 pc_from_first(const oracle_image *image, uint64_t pc_word, uint64_t method_word)
 {
-	const oracle_object *method = oracle_find(image, method_word);
+	const oracle_object *method = target_of(image, method_word);
+	pc_word = behind(image, pc_word);
 	if (points(image, pc_word) || method == NULL || method->body != ORACLE_CODE) {
 		return UINT64_MAX;
 	}
@@ -189,7 +208,7 @@ pc_from_first(const oracle_image *image, uint64_t pc_word, uint64_t method_word)
 static bool
 is_instance(const side *s, const oracle_object *object, unsigned special)
 {
-	const oracle_object *cls = oracle_class(s->image, object);
+	const oracle_object *cls = class_of(s->image, object);
 	return cls != NULL && s->specials[special] != 0 && cls->address == s->specials[special];
 }
 
@@ -205,8 +224,8 @@ compare_pc(comparison *c, const oracle_object *x, const oracle_object *y)
 		method_a = oracle_slot(a, x, 3);
 		method_b = oracle_slot(b, y, 3);
 	} else if (is_instance(&c->a, x, SPECIAL_CLOSURE) && x->num_oops > 1 && y->num_oops > 1) {
-		const oracle_object *outer_a = oracle_find(a, oracle_slot(a, x, 0));
-		const oracle_object *outer_b = oracle_find(b, oracle_slot(b, y, 0));
+		const oracle_object *outer_a = target_of(a, oracle_slot(a, x, 0));
+		const oracle_object *outer_b = target_of(b, oracle_slot(b, y, 0));
 		if (outer_a == NULL || outer_b == NULL || outer_a->num_oops < 4 || outer_b->num_oops < 4) {
 			return false;
 		}
@@ -233,9 +252,13 @@ live_slots(const side *s, const oracle_object *object)
 	if (!is_instance(s, object, SPECIAL_CONTEXT) || object->num_oops < 6) {
 		return object->num_oops;
 	}
-	uint64_t word = oracle_slot(s->image, object, 2);
-	uint64_t live = 6 + (s->image->word == 8 ? word / 8 : word / 2);
-	return points(s->image, word) || live > object->num_oops ? object->num_oops : live;
+	const number depth = number_of_word(s, oracle_slot(s->image, object, 2));
+	uint64_t live = 0;
+	for (size_t i = sizeof depth.digits; i-- > 0;) {
+		live = live > object->num_oops ? live : live << 8 | depth.digits[i];
+	}
+	bool usual = depth.kind == INTEGER && !depth.negative && live <= object->num_oops - 6;
+	return usual ? 6 + live : object->num_oops;
 }
 
 static void
@@ -294,7 +317,7 @@ compare_objects(comparison *c, const oracle_object *x, const oracle_object *y)
 		differ(c, x, "header, hash", x->hash);
 		return;
 	}
-	pair_up(c, x, oracle_class(c->a.image, x), oracle_class(c->b.image, y), UINT64_MAX);
+	pair_up(c, x, class_of(c->a.image, x), class_of(c->b.image, y), UINT64_MAX);
 	if (x->body != ORACLE_UNITS) {
 		compare_oops(c, x, y);
 	}
@@ -309,14 +332,14 @@ compare_objects(comparison *c, const oracle_object *x, const oracle_object *y)
 static bool
 prepare(side *s, const oracle_image *image)
 {
-	const oracle_object *special = oracle_find(image, image->special_oop);
+	const oracle_object *special = target_of(image, image->special_oop);
 	s->image = image;
 	s->partner = calloc(image->num_objects + 1, sizeof *s->partner);
 	if (special == NULL || special->body != ORACLE_OOPS || s->partner == NULL) {
 		return false;
 	}
 	for (unsigned i = 0; i < 60 && i < special->num_slots; i++) {
-		s->specials[i] = oracle_slot(image, special, i);
+		s->specials[i] = behind(image, oracle_slot(image, special, i));
 	}
 	return true;
 }
@@ -329,8 +352,8 @@ oracle_same_meaning(const oracle_image *a, const oracle_image *b, char *where, s
 	c.pairs = calloc(a->num_objects + 1, sizeof *c.pairs);
 	c.same = prepare(&c.a, a) && prepare(&c.b, b) && c.pairs != NULL;
 	if (c.same) {
-		const oracle_object *root = oracle_find(a, a->special_oop);
-		pair_up(&c, root, root, oracle_find(b, b->special_oop), 0);
+		const oracle_object *root = target_of(a, a->special_oop);
+		pair_up(&c, root, root, target_of(b, b->special_oop), 0);
 	}
 	while (c.same && c.next_pair < c.num_pairs) {
 		const size_t *pair = c.pairs[c.next_pair++];
