@@ -122,13 +122,13 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 	return &entry->method;
 }
 
-/* The method's primitive. Those that perform others do so within bounds. */
-static bool
-execute_primitive(imago_vm *vm, const vm_method *method, uint32_t num_args)
+/* Primitives that perform others do so within bounds. */
+bool
+vm_execute_primitive(imago_vm *vm, uint32_t number, uint32_t num_args)
 {
-	vm_primitive_fn *primitive = vm_primitive(vm, method->primitive);
-	if (method->primitive >= FIRST_QUICK && method->primitive <= LAST_QUICK) {
-		return vm_quick_primitive(vm, method->primitive, num_args);
+	vm_primitive_fn *primitive = vm_primitive(vm, number);
+	if (number >= FIRST_QUICK && number <= LAST_QUICK) {
+		return vm_quick_primitive(vm, number, num_args);
 	}
 	if (primitive == NULL || vm->num_nested == MAX_NESTED) {
 		return false;
@@ -151,7 +151,7 @@ vm_execute(imago_vm *vm, const vm_method *called, uint32_t num_args)
 		const uint64_t num_scavenges = vm->memory->num_scavenges;
 		vm->primitive_error = 0;
 		vm->roots[0] = method.oop;
-		if (execute_primitive(vm, &method, num_args)) {
+		if (vm_execute_primitive(vm, method.primitive, num_args)) {
 			vm->statistics.num_primitives++;
 			return vm_paid(vm, true);
 		}

@@ -101,14 +101,16 @@ first_format(bool v3, imago_body body, uint32_t format)
 	}
 }
 
-imago_oop
-primitive_new(imago_vm *vm, imago_oop cls, uint64_t num_elements)
+/* Slots of a class's instance with so many elements, and its format; false: there is none. */
+bool
+primitive_instance_shape(const imago_vm *vm, imago_oop cls, uint64_t num_elements,
+                         uint64_t *num_slots, uint32_t *format)
 {
 	class_shape shape;
 	const bool v3 = vm->kind.v3;
 	const uint64_t word = imago_word_bytes(vm->kind);
 	if (!primitive_class_shape(vm, cls, &shape) || num_elements > UINT32_MAX / 8) {
-		return 0;
+		return false;
 	}
 	imago_body body =
 	    imago_format_facts_of(v3 ? IMAGO_V3 : IMAGO_SPUR, (uint8_t)word, (uint8_t)shape.format)
@@ -123,19 +125,29 @@ primitive_new(imago_vm *vm, imago_oop cls, uint64_t num_elements)
 	if (body == IMAGO_BODY_METHOD || body == IMAGO_BODY_INVALID ||
 	    (shape.format == IMAGO_FORMAT_FORWARDED && !v3) || (num_elements > 0 && !indexable) ||
 	    (shape.format == IMAGO_FORMAT_EPHEMERON && num_elements > 0 && !v3)) {
-		return 0;
+		return false;
 	}
 	uint64_t bytes = num_elements * unit;
-	uint64_t num_slots = (pointers ? shape.num_named : 0) + (bytes + word - 1) / word;
-	uint64_t tail = pointers ? 0 : num_slots * word - bytes;
+	*num_slots = (pointers ? shape.num_named : 0) + (bytes + word - 1) / word;
+	uint64_t tail = pointers ? 0 : *num_slots * word - bytes;
+	*format = first_format(v3, body, shape.format) + (uint32_t)(tail / unit);
+	return true;
+}
+
+imago_oop
+primitive_new(imago_vm *vm, imago_oop cls, uint64_t num_elements)
+{
+	uint64_t num_slots;
+	uint32_t format;
+	if (!primitive_instance_shape(vm, cls, num_elements, &num_slots, &format)) {
+		return 0;
+	}
 	/* What can never fit fails; what does not fit now ends the run. */
 	if (imago_memory_object_bytes(vm->kind, num_slots) > vm->memory->size ||
 	    !vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
 		return 0;
 	}
-	vm_charge(vm, num_slots * word / (4 * (uint64_t)VM_BYTES_A_BYTECODE));
+	vm_charge(vm, num_slots * imago_word_bytes(vm->kind) / (4 * (uint64_t)VM_BYTES_A_BYTECODE));
 	/* The class is on the stack, where it may have moved to. */
-	return imago_memory_make(vm->memory, vm->roots[3],
-	                         first_format(v3, body, shape.format) + (uint32_t)(tail / unit),
-	                         num_slots);
+	return imago_memory_make(vm->memory, vm->roots[3], format, num_slots);
 }

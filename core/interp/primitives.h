@@ -34,6 +34,10 @@ bool primitive_class_shape(const imago_vm *vm, imago_oop cls, class_shape *out);
 /* Number of named slots of an object. */
 uint64_t primitive_num_named(const imago_vm *vm, imago_oop oop);
 
+/* Slots of a class's instance with so many elements, and its format; false: there is none. */
+bool primitive_instance_shape(const imago_vm *vm, imago_oop cls, uint64_t num_elements,
+                              uint64_t *num_slots, uint32_t *format);
+
 /* A new object in reserved room (NULL error: fails the primitive). */
 imago_oop primitive_new(imago_vm *vm, imago_oop cls, uint64_t num_elements);
 

@@ -112,6 +112,38 @@ primitive_execute_with_arguments(imago_vm *vm, uint32_t num_args)
 	return true;
 }
 
+/* receiver tryPrimitive: number withArgs: array. Named ones look for their names in the method. */
+bool
+primitive_try_primitive(imago_vm *vm, uint32_t num_args)
+{
+	enum { NAMED = 117, TRY = 118, ARRAY_ROOT = 7 };
+	imago_oop number = vm_peek(vm, 1);
+	imago_oop array = vm_peek(vm, 0);
+	if (num_args != 2 || !vm_is_integer(vm, number) || !vm_has_slots(vm, array, 0)) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	uint64_t count = imago_memory_num_slots(vm->memory, array, vm->kind);
+	int64_t wanted = vm_integer(vm, number);
+	if (count > MAX_ARGUMENTS || !vm_has_room(vm, (uint32_t)count) || wanted < 1 ||
+	    wanted > UINT16_MAX || wanted == NAMED || wanted == TRY) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	vm->roots[ARRAY_ROOT] = array;
+	vm_drop(vm, 2);
+	for (uint64_t i = 0; i < count; i++) {
+		vm_push(vm, vm_slot(vm, array, i));
+	}
+	if (vm_execute_primitive(vm, (uint32_t)wanted, (uint32_t)count)) {
+		return true;
+	}
+	if (!vm->stopped) {
+		vm_drop(vm, (uint32_t)count);
+		vm_push(vm, number);
+		vm_push(vm, vm->roots[ARRAY_ROOT]);
+	}
+	return false;
+}
+
 /* ---- Blocks. */
 
 bool

@@ -89,6 +89,24 @@ primitive_byte_size(imago_vm *vm, uint32_t num_args)
 	return primitive_answer_int64(vm, 0, (int64_t)size);
 }
 
+/* class byteSizeOfInstance, or with a number of elements: what 182 answers for one. */
+bool
+primitive_byte_size_of_instance(imago_vm *vm, uint32_t num_args)
+{
+	imago_oop size = num_args == 1 ? vm_peek(vm, 0) : vm_integer_oop(vm, 0);
+	uint64_t num_slots;
+	uint32_t format;
+	if (num_args > 1 || vm->kind.v3) {
+		return vm_fail(vm, UNSUPPORTED);
+	}
+	if (!vm_is_integer(vm, size) || vm_integer(vm, size) < 0 ||
+	    !primitive_instance_shape(vm, vm_peek(vm, num_args), (uint64_t)vm_integer(vm, size),
+	                              &num_slots, &format)) {
+		return vm_fail(vm, BAD_ARGUMENT);
+	}
+	return primitive_answer_int64(vm, num_args, (int64_t)bytes_of(vm, num_slots));
+}
+
 /* Pinned objects move like others: nobody outside the image holds their addresses. What it is
  * told, and what is saved, is the bit. */
 enum { PINNED_SHIFT = 30 };

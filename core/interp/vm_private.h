@@ -229,6 +229,7 @@ bool vm_send(imago_vm *vm, imago_oop selector, uint32_t num_args);
 bool vm_send_super(imago_vm *vm, imago_oop selector, uint32_t num_args, imago_oop superclass);
 bool vm_send_special(imago_vm *vm, uint64_t special, uint32_t num_args);
 bool vm_execute(imago_vm *vm, const vm_method *method, uint32_t num_args);
+bool vm_execute_primitive(imago_vm *vm, uint32_t number, uint32_t num_args);
 const vm_method *vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key);
 
 /* processes.c */
