@@ -67,11 +67,12 @@ mark_spur(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks, 
 	const uint32_t header_words = 8 / word_bytes;
 	const slot_rule *rules = word_bytes == 8 ? spur64_rules : spur32_rules;
 	imago_bit_row row = {.words = marks->slots};
+	uintptr_t asked = (uintptr_t)bytes + IMAGO_PREFETCH_BYTES; /* so far the block before asked */
 	uint32_t num_objects = 0;
 	uint32_t size = 0;
 	while (size < max_words) {
 		const uint8_t *chunk = bytes + (uint64_t)size * word_bytes;
-		imago_prefetch_ahead(chunk);
+		imago_prefetch_ahead(&asked, chunk);
 		uint64_t header = imago_load_u64(chunk, layout.byte_order);
 		uint32_t first_slot = (uint32_t)imago_load_word(chunk + 8, layout);
 		uint32_t num_slots = (uint32_t)(header >> 56);
@@ -110,10 +111,12 @@ mark_v3(const uint8_t *bytes, uint32_t max_words, imago_pointer_marks *marks,
 {
 	imago_bit_row slots = {.words = marks->slots};
 	imago_bit_row class_words = {.words = marks->class_words};
+	uintptr_t asked = (uintptr_t)bytes + IMAGO_PREFETCH_BYTES; /* so far the block before asked */
 	uint32_t num_objects = 0;
 	uint32_t size = 0;
 	while (size < max_words) {
 		const uint8_t *chunk = bytes + (uint64_t)size * 4;
+		imago_prefetch_ahead(&asked, chunk);
 		uint32_t first = imago_load_u32(chunk, order);
 		uint32_t type = first & 3;
 		uint32_t before = 6 >> 2 * type & 3; /* words before the base header: 2, 1, -, 0 */

@@ -17,10 +17,11 @@ survey_headers(const uint8_t *bytes, uint64_t position, uint64_t end, uint64_t *
                uint64_t first_bit, uint64_t *num_objects, imago_layout layout)
 {
 	const uint32_t formats = layout.word_bytes == 8 ? FORMATS_64 : FORMATS_32;
+	uintptr_t asked = (uintptr_t)bytes + (uintptr_t)position;
 	uint64_t count = 0;
 	while (position < end) {
 		const uint8_t *chunk = bytes + position;
-		imago_prefetch_ahead(chunk);
+		imago_prefetch_ahead(&asked, chunk);
 		uint64_t header = imago_load_u64(chunk, layout.byte_order);
 		uint32_t num_slots = (uint32_t)(header >> 56);
 		uint32_t allowed = num_slots > 0 ? formats : FORMATS_EMPTY;

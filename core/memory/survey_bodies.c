@@ -62,11 +62,12 @@ survey_objects(const imago_survey *survey, const uint8_t *bytes, uint32_t max_wo
 	const imago_survey_shape *shapes = survey->shapes;
 	const uint32_t num_shapes = survey->num_shapes;
 	imago_bit_row row = {.words = block->marks.slots};
+	uintptr_t asked = (uintptr_t)bytes + IMAGO_PREFETCH_BYTES; /* so far the block before asked */
 	uint32_t num_methods = 0;
 	uint32_t size = 0;
 	while (size < max_words) {
 		const uint8_t *chunk = bytes + (uint64_t)size * word_bytes;
-		imago_prefetch_ahead(chunk);
+		imago_prefetch_ahead(&asked, chunk);
 		uint64_t header = imago_load_u64(chunk, layout.byte_order);
 		uint32_t first_slot = (uint32_t)imago_load_word(chunk + 8, layout);
 		uint32_t class_index = (uint32_t)header & (IMAGO_CLASS_INDEX_LIMIT - 1);

@@ -17,6 +17,7 @@ enter_segment(imago_walker *walker)
 	walker->next = segment->start;
 	walker->start = segment->start;
 	walker->bytes = segment->bytes;
+	walker->asked = (uintptr_t)segment->bytes;
 	walker->plain_size = has_plain ? segment->size - LONGEST_PLAIN : 0;
 	walker->layout = walker->heap->layout;
 	walker->formats = walker->layout.word_bytes == 8 ? imago_spur64_formats : imago_spur32_formats;
@@ -47,6 +48,7 @@ imago_walk_next_general(imago_walker *walker, imago_object *out)
 				return false;
 			}
 			walker->next += out->total_bytes;
+			walker->asked = (uintptr_t)segment->bytes + (uintptr_t)(walker->next - segment->start);
 			return true;
 		}
 		if (!imago_walk_skip_segment(walker)) {

@@ -34,11 +34,12 @@ follow_sizes(bench_image *image, const void *argument)
 	const imago_heap *heap = image->heap;
 	const imago_segment *segment = &heap->segments[0];
 	const uint64_t size_shift = heap->layout.word_bytes == 8 ? 3 : 2;
+	uintptr_t asked = (uintptr_t)segment->bytes;
 	uint64_t position = 0;
 	while (position < segment->size) {
 		uint64_t num_slots = segment->bytes[position + 7]; /* the top byte: little-endian */
 		uint64_t body = (num_slots << size_shift) + 7;
-		imago_prefetch_ahead(segment->bytes + position);
+		imago_prefetch_ahead(&asked, segment->bytes + position);
 		if (IMAGO_UNLIKELY(num_slots == 0)) {
 			IMAGO_STAY_A_BRANCH();
 			body = 8;
@@ -51,6 +52,7 @@ follow_sizes(bench_image *image, const void *argument)
 				bench_fail("no chunk");
 			}
 			total = object.total_bytes;
+			asked = (uintptr_t)segment->bytes + (uintptr_t)(position + total);
 		}
 		position += total;
 	}
@@ -80,16 +82,19 @@ swizzle(bench_image *image, const void *argument)
 	}
 }
 
-/* What the memory itself allows: every word loaded, added to and stored. */
+/* What the memory itself allows: every word loaded, added to and stored, a line at a time. */
 static void
 add_in_place(bench_image *image, const void *argument)
 {
+	typedef uint64_t line __attribute__((vector_size(64)));
 	(void)argument;
-	uint64_t *words = (uint64_t *)(void *)image->copy;
-	for (uint64_t i = 0; i < image->size / 8; i++) {
-		words[i] += 0x100000;
+	for (uint64_t i = 0; i + sizeof(line) <= image->size; i += sizeof(line)) {
+		line words;
+		memcpy(&words, image->copy + i, sizeof words);
+		words += 0x100000;
+		memcpy(image->copy + i, &words, sizeof words);
 	}
-	__asm__ volatile("" : : "r"(words) : "memory");
+	__asm__ volatile("" : : "r"(image->copy) : "memory");
 }
 
 static void

@@ -24,15 +24,22 @@
  * a misprediction. */
 #define IMAGO_STAY_A_BRANCH() __asm__ volatile("")
 
-/* How far ahead of a walk memory is asked for; measured. */
-enum { IMAGO_PREFETCH_BYTES = 16384 };
+/* How far ahead of a walk memory is asked for, at most; measured. */
+enum { IMAGO_PREFETCH_BYTES = 8192, IMAGO_LINE_BYTES = 64 };
 
-/* Asks for what a walk that is at a place comes to a little later. Nothing is read, so it may lie
- * behind the end of everything; that is why the sum is one of numbers. */
+/* Asks for what a walk that is at a place comes to a little later: the next two lines that were not
+ * asked for yet. *asked is the address of the first of them; it begins as that of the first place,
+ * and again behind a large object, which the walk need not look into. Nothing is read, so lines may
+ * lie behind the end of everything; that is why addresses are numbers here. */
 IMAGO_ALWAYS_INLINE void
-imago_prefetch_ahead(const uint8_t *place)
+imago_prefetch_ahead(uintptr_t *asked, const uint8_t *place)
 {
-	__builtin_prefetch((const void *)((uintptr_t)place + IMAGO_PREFETCH_BYTES));
+	uintptr_t next = *asked;
+	uintptr_t furthest = (uintptr_t)place + IMAGO_PREFETCH_BYTES;
+	__builtin_prefetch((const void *)next);
+	__builtin_prefetch((const void *)(next + IMAGO_LINE_BYTES));
+	next += (uintptr_t)2 * IMAGO_LINE_BYTES;
+	*asked = next < furthest ? next : furthest;
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "imago/byte_order.h"
 #include "imago/compiler.h"
@@ -23,6 +24,7 @@ typedef struct imago_walker {
 	uint64_t plain_size;
 	const imago_format_facts *formats;
 	imago_layout layout;
+	uintptr_t asked; /* imago_prefetch_ahead */
 	imago_addr next; /* address of the next chunk */
 } imago_walker;
 
@@ -52,7 +54,7 @@ imago_walk_next(imago_walker *walker, imago_object *out)
 	imago_addr oop = walker->next;
 	if (IMAGO_LIKELY(oop - walker->start < walker->plain_size)) {
 		const uint8_t *chunk = walker->bytes + (oop - walker->start);
-		imago_prefetch_ahead(chunk);
+		imago_prefetch_ahead(&walker->asked, chunk);
 		uint64_t header = imago_load_u64(chunk, walker->layout.byte_order);
 		uint64_t num_slots = header >> 56;
 		if (IMAGO_LIKELY(num_slots != IMAGO_WALK_OVERFLOW && (header & IMAGO_WALK_BITS) == 0 &&
