@@ -147,7 +147,7 @@ step(imago_object_memory *memory, fuzz_input *input)
 	FUZZ_ORACLE(REMEMBERED, imago_memory_audit(memory) == NULL);
 }
 
-/* The memory as an image, and its file. */
+/* The memory as an image, and its file; NULL when one or the other has no room for it. */
 static imago_heap *
 save(imago_object_memory *memory, imago_format_id format, fuzz_output *file,
      imago_allocator *allocator)
@@ -158,7 +158,11 @@ save(imago_object_memory *memory, imago_format_id format, fuzz_output *file,
 		return NULL;
 	}
 	FUZZ_ORACLE(SOUND, fuzz_is_sound(heap));
-	fuzz_output_write(file, heap, format);
+	if (fuzz_output_convert(file, heap, format) != IMAGO_OK) {
+		fuzz_output_release(file);
+		imago_heap_destroy(heap);
+		return NULL;
+	}
 	return heap;
 }
 
@@ -183,7 +187,7 @@ expect_collected(imago_object_memory *memory, imago_format_id format, bool globa
 	fuzz_output after_file;
 	imago_heap *before = save(memory, format, &before_file, allocator);
 	if (before == NULL) {
-		return; /* old space is full */
+		return;
 	}
 	const imago_collections counts = memory->collections;
 	FUZZ_ASSERT(imago_memory_collect(memory, global));
@@ -234,10 +238,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		};
 		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 		if (imago_memory_create(&memory, subject.heap, &options, &allocator, &error) == IMAGO_OK) {
-			imago_format_id format = memory->perm != NULL ? IMAGO_FORMAT_COMPOSED
-			                         : memory->kind.v3    ? IMAGO_FORMAT_V3
-			                                              : IMAGO_FORMAT_SPUR;
-			work_in(memory, &subject.input, format, &allocator);
+			work_in(memory, &subject.input, subject.image.format, &allocator);
 			imago_memory_destroy(memory);
 		}
 		FUZZ_ORACLE(NO_LEAK, allocator.used == 0);

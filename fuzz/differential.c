@@ -136,30 +136,13 @@ expect_same_relocation(twins *t, imago_addr base, bool sound)
 	free(expected);
 }
 
-/* The file of a converted heap, in the container it came in. A folder may have no room for it: its
- * numbers are signed, and some addresses are permanent space's. A single file then mostly has. */
-static bool
-write_converted(fuzz_output *output, const imago_heap *heap, imago_format_id format)
-{
-	imago_status status = fuzz_output_try(output, heap, format);
-	if (status != IMAGO_OK && format == IMAGO_FORMAT_COMPOSED) {
-		FUZZ_ASSERT(status == IMAGO_EUNSUPPORTED);
-		fuzz_output_release(output);
-		status = fuzz_output_try(output, heap, IMAGO_FORMAT_SPUR);
-		FUZZ_ASSERT(status == IMAGO_OK || status == IMAGO_EUNSUPPORTED || status == IMAGO_ERANGE);
-	} else {
-		FUZZ_ASSERT(status == IMAGO_OK);
-	}
-	return status == IMAGO_OK;
-}
-
 static bool
 means_the_same(const twins *t, const imago_heap *heap)
 {
 	fuzz_output output;
 	oracle_image converted;
 	char where[128];
-	if (!write_converted(&output, heap, t->image.format)) {
+	if (fuzz_output_convert(&output, heap, t->image.format) != IMAGO_OK) {
 		fuzz_output_release(&output);
 		return true;
 	}

@@ -108,6 +108,36 @@ fuzz_same_file(const imago_heap *a, const imago_heap *b, imago_format_id format)
 	return same;
 }
 
+imago_status
+fuzz_output_convert(fuzz_output *output, const imago_heap *heap, imago_format_id format)
+{
+	imago_status status = fuzz_output_try(output, heap, format);
+	if (status != IMAGO_OK && format == IMAGO_FORMAT_COMPOSED) {
+		FUZZ_ASSERT(status == IMAGO_EUNSUPPORTED);
+		fuzz_output_release(output);
+		status = fuzz_output_try(output, heap, IMAGO_FORMAT_SPUR);
+		FUZZ_ASSERT(status == IMAGO_OK || status == IMAGO_EUNSUPPORTED || status == IMAGO_ERANGE);
+	} else {
+		FUZZ_ASSERT(status == IMAGO_OK);
+	}
+	return status;
+}
+
+bool
+fuzz_same_image(const imago_heap *a, const imago_heap *b, imago_format_id format)
+{
+	fuzz_output of_a;
+	fuzz_output of_b;
+	const imago_status status = fuzz_output_convert(&of_a, a, format);
+	const bool same =
+	    fuzz_output_convert(&of_b, b, format) == status &&
+	    (status == IMAGO_OK ? fuzz_output_equal(&of_a, &of_b)
+	                        : fuzz_same_header(&a->header, &b->header) && fuzz_same_segments(a, b));
+	fuzz_output_release(&of_b);
+	fuzz_output_release(&of_a);
+	return same;
+}
+
 static bool
 report_nothing(const imago_finding *finding, void *payload)
 {

@@ -65,10 +65,19 @@ imago_status fuzz_output_try(fuzz_output *output, const imago_heap *heap, imago_
 void fuzz_output_write(fuzz_output *output, const imago_heap *heap, imago_format_id format);
 void fuzz_output_release(fuzz_output *output);
 
+/* The same of a heap that came out of a container of that format and was changed since. A folder
+ * may have no room for it: its numbers are signed, and some addresses are permanent space's. A
+ * single file then mostly has; if not, and permanent space or wide numbers are why, the refusal. */
+imago_status fuzz_output_convert(fuzz_output *output, const imago_heap *heap,
+                                 imago_format_id format);
+
 bool fuzz_output_equal(const fuzz_output *a, const fuzz_output *b);
 
 /* True when both heaps make the same file. */
 bool fuzz_same_file(const imago_heap *a, const imago_heap *b, imago_format_id format);
+
+/* The same of heaps that were changed; where nothing has room for them, they are compared. */
+bool fuzz_same_image(const imago_heap *a, const imago_heap *b, imago_format_id format);
 
 /* Checks an image by all rules; the counts of its findings. */
 imago_check_summary fuzz_check(const imago_image *image);

@@ -69,13 +69,13 @@ is_known_name(const char *name)
 	return false;
 }
 
-/* A decimal number without leading zeros; false when there is none, or it has over 18 digits. */
+/* A decimal number without leading zeros; false when there is none, or it has over 19 digits. */
 static bool
 take_number(const uint8_t *text, size_t size, size_t *at, uint64_t *number)
 {
 	size_t start = *at;
 	*number = 0;
-	while (*at < size && text[*at] >= '0' && text[*at] <= '9' && *at - start < 18) {
+	while (*at < size && text[*at] >= '0' && text[*at] <= '9' && *at - start < 19) {
 		*number = *number * 10 + (uint64_t)(text[*at] - '0');
 		(*at)++;
 	}
