@@ -244,23 +244,38 @@ value_of(const session_image *image, size_t object, size_t slot)
 	           : &none;
 }
 
+/* What the class table has at an index: a class may stand there more than once. */
+static session_value
+spur_class(const session_image *image, uint64_t class_index)
+{
+	const size_t hidden_roots = 4;
+	const size_t page_size = 1024;
+	const session_value *page = value_of(image, hidden_roots, (size_t)class_index / page_size);
+	return page->kind == SESSION_OBJECT
+	           ? *value_of(image, (size_t)page->number, (size_t)class_index % page_size)
+	           : *page;
+}
+
 static bool
 is_float(const session_image *image, const session_object *object)
 {
 	if (object->num_bytes != 8 || object->num_values != 0) {
 		return false;
 	}
-	if (!image->v3) {
-		return object->cls.number == SPUR_FLOAT;
-	}
-	const session_value *wanted = value_of(image, image->specials, V3_SPECIAL_FLOAT);
 	session_value cls = object->cls;
-	if (cls.kind == SESSION_PLAIN) {
-		const session_value *compact = value_of(image, image->specials, V3_SPECIAL_COMPACT);
-		cls = *value_of(image, (size_t)compact->number, (size_t)cls.number - 1);
+	session_value wanted;
+	if (!image->v3) {
+		wanted = spur_class(image, SPUR_FLOAT);
+		cls = spur_class(image, cls.number);
+	} else {
+		wanted = *value_of(image, image->specials, V3_SPECIAL_FLOAT);
+		if (cls.kind == SESSION_PLAIN) {
+			const session_value *compact = value_of(image, image->specials, V3_SPECIAL_COMPACT);
+			cls = *value_of(image, (size_t)compact->number, (size_t)cls.number - 1);
+		}
 	}
-	return cls.kind == SESSION_OBJECT && wanted->kind == SESSION_OBJECT &&
-	       cls.number == wanted->number;
+	return cls.kind == SESSION_OBJECT && wanted.kind == SESSION_OBJECT &&
+	       cls.number == wanted.number;
 }
 
 /* A float's number, lowest byte first, however its words were stored. Elements of 8 bytes were
