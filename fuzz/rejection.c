@@ -167,6 +167,42 @@ bridge_start(const imago_heap *heap, const char *part, uint64_t offset)
 	return offset;
 }
 
+/* The part that holds a byte of the file, and where the part begins. */
+static uint64_t
+find_part(const operation *op, uint64_t at, char part[IMAGO_PART_SIZE])
+{
+	uint64_t part_start = 0;
+	for (size_t i = 0; i < op->before.folder.num_files; i++) {
+		const imago_folder_file *file = &op->before.folder.files[i];
+		const uint64_t start = (uint64_t)(file->bytes - op->data);
+		if (at >= start && at - start <= file->size) {
+			snprintf(part, IMAGO_PART_SIZE, "%s", file->name);
+			part_start = start;
+		}
+	}
+	return part_start;
+}
+
+/* Up to the last byte that differs, which may be in another part: of a bundle, before or behind. */
+static void
+find_end(operation *op)
+{
+	wound *w = &op->wound;
+	const uint64_t last = last_difference(op);
+	char part[IMAGO_PART_SIZE] = "";
+	imago_addr addr;
+	imago_object object;
+	const uint64_t part_start = find_part(op, last, part);
+	if (!imago_heap_addr_of(op->before.heap, part, last - part_start, &addr)) {
+		return;
+	}
+	if (addr >= w->end) {
+		w->end = addr + 1;
+	} else if (addr < w->first && find_object(op->before.heap, addr, &object)) {
+		w->first = object.chunk;
+	}
+}
+
 static void
 find_wound(operation *op)
 {
@@ -176,15 +212,7 @@ find_wound(operation *op)
 	const uint64_t first = first_difference(op);
 	imago_addr addr;
 	imago_object object;
-	uint64_t part_start = 0;
-	for (size_t i = 0; i < op->before.folder.num_files; i++) {
-		const imago_folder_file *file = &op->before.folder.files[i];
-		const uint64_t start = (uint64_t)(file->bytes - op->data);
-		if (first >= start && first - start <= file->size) {
-			snprintf(w->part, sizeof w->part, "%s", file->name);
-			part_start = start;
-		}
-	}
+	const uint64_t part_start = find_part(op, first, w->part);
 	w->offset = bridge_start(heap, w->part, first - part_start);
 	w->in_object =
 	    imago_heap_addr_of(heap, w->part, w->offset, &addr) && find_object(heap, addr, &object);
@@ -192,10 +220,7 @@ find_wound(operation *op)
 		w->offset = imago_heap_offset_of(heap, object.chunk);
 		w->first = object.chunk;
 		w->end = object.chunk + object.total_bytes;
-		if (imago_heap_addr_of(heap, w->part, last_difference(op) - part_start, &addr) &&
-		    addr >= w->end) {
-			w->end = addr + 1;
-		}
+		find_end(op);
 	}
 	w->in_file = part_start + w->offset;
 }
