@@ -150,6 +150,14 @@ pick_operator(session *call)
 	return call->allowed[i];
 }
 
+static void
+fix_up_heap(subject *s)
+{
+	fix_up_objects(s);
+	(void)subject_map(s);
+	fix_up_container(s);
+}
+
 enum { MAX_TRIES = 16, SOUND_MODES = 5 };
 
 /* One edit by one of the allowed operators. */
@@ -159,10 +167,16 @@ edit_once(session *call)
 	subject *s = &call->subject;
 	for (int attempt = 0; attempt < MAX_TRIES; attempt++) {
 		const size_t index = pick_operator(call);
-		if (!details[index].function(s)) {
+		const imago_mutation *mutation = &mutations[index];
+		if (call->closed && call->wounded && mutation->effect == IMAGO_MUTATION_SOUND) {
+			fix_up_heap(
+			    s); /* it may read the image anew, which a wound at the start would prevent */
+			call->wounded = false;
+		}
+		s->touched = false;
+		if (!details[index].function(s) && !s->touched) { /* half an edit is one too */
 			continue;
 		}
-		const imago_mutation *mutation = &mutations[index];
 		call->report->applied[call->report->num_applied++] = mutation;
 		call->lied = call->lied || mutation->effect == IMAGO_MUTATION_LIES;
 		call->wounded = call->wounded || mutation->effect == IMAGO_MUTATION_WOUNDS;
@@ -195,14 +209,6 @@ edit(session *call, unsigned num_edits)
 			list_allowed(call); /* the container may be another one now */
 		}
 	}
-}
-
-static void
-fix_up_heap(subject *s)
-{
-	fix_up_objects(s);
-	(void)subject_map(s);
-	fix_up_container(s);
 }
 
 static void

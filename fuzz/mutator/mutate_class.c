@@ -26,8 +26,7 @@ mutate_class_entry(subject *s)
 	imago_object roots;
 	imago_object page;
 	if (!subject_hidden_roots(s, &roots) ||
-	    imago_heap_decode_object(s->heap, subject_fetch(s, &roots, dice_below(&s->dice, 2)), &page,
-	                             NULL) != IMAGO_OK ||
+	    !subject_decode(s, subject_fetch(s, &roots, dice_below(&s->dice, 2)), &page) ||
 	    page.num_slots == 0) {
 		return false;
 	}
@@ -60,9 +59,8 @@ bool
 mutate_class_compact(subject *s)
 {
 	imago_object table;
-	if (imago_heap_decode_object(s->heap,
-	                             imago_special_object_at(s->heap, IMAGO_SPECIAL_COMPACT_CLASSES),
-	                             &table, NULL) != IMAGO_OK) {
+	if (!subject_decode(s, imago_special_object_at(s->heap, IMAGO_SPECIAL_COMPACT_CLASSES),
+	                    &table)) {
 		return false;
 	}
 	const uint64_t index = dice_below(&s->dice, table.num_slots);
@@ -92,12 +90,13 @@ mutate_class_superclass(subject *s)
 	if (!subject_pick_class(s, &cls) || !subject_pick_class(s, &other)) {
 		return false;
 	}
+	bool one;
 	switch (dice_below(&s->dice, 4)) {
 	case 0:
 		return subject_store(s, &cls, SUPERCLASS, cls.oop);
-	case 1: /* a circle of two */
-		return subject_store(s, &cls, SUPERCLASS, other.oop) &&
-		       subject_store(s, &other, SUPERCLASS, cls.oop);
+	case 1: /* a circle of two, of which half may be there */
+		one = subject_store(s, &cls, SUPERCLASS, other.oop);
+		return subject_store(s, &other, SUPERCLASS, cls.oop) || one;
 	case 2:
 		return subject_store(s, &cls, SUPERCLASS, some_value(s, &cls, SUPERCLASS));
 	default:
@@ -117,8 +116,7 @@ mutate_class_dictionary(subject *s)
 		return subject_store(s, &cls, METHOD_DICTIONARY, some_value(s, &cls, METHOD_DICTIONARY));
 	}
 	for (int attempt = 0; attempt < 8; attempt++) {
-		if (imago_heap_decode_object(s->heap, subject_fetch(s, &cls, METHOD_DICTIONARY),
-		                             &dictionary, NULL) == IMAGO_OK &&
+		if (subject_decode(s, subject_fetch(s, &cls, METHOD_DICTIONARY), &dictionary) &&
 		    dictionary.num_slots >= 2) {
 			const uint64_t index = dice_below(&s->dice, dictionary.num_slots);
 			return subject_store(s, &dictionary, index, some_value(s, &dictionary, index));

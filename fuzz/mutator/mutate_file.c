@@ -7,7 +7,7 @@
 
 enum { MEBIBYTE = 1 << 20 };
 
-/* Puts a heap's file in the place of the buffer's. */
+/* Puts a heap's file in the place of the buffer's, if it is another. */
 static bool
 replace_file(subject *s, const imago_heap *heap, imago_format_id format)
 {
@@ -15,7 +15,8 @@ replace_file(subject *s, const imago_heap *heap, imago_format_id format)
 	bool replaced = false;
 	imago_writer_init(&writer, &s->allocator, heap->layout, NULL);
 	if (imago_image_write(heap, format, &writer, NULL) == IMAGO_OK && writer.status == IMAGO_OK &&
-	    writer.size <= s->capacity) {
+	    writer.size <= s->capacity &&
+	    (writer.size != s->size || memcmp(s->bytes, writer.bytes, s->size) != 0)) {
 		memcpy(s->bytes, writer.bytes, (size_t)writer.size);
 		s->size = (size_t)writer.size;
 		replaced = true;
@@ -69,11 +70,7 @@ mutate_file_segments(subject *s)
 	                                              : UINT64_C(8) << dice_below(&s->dice, 28);
 	const imago_rebuild_options options = {.num_segments = num_segments,
 	                                       .gap = num_segments > 1 ? gap : 0};
-	const size_t old_size = s->size;
-	const size_t old_segments = s->heap->num_segments;
-	return rebuild(s, &options, s->format) &&
-	       (s->size != old_size || !s->readable || s->heap->num_segments != old_segments ||
-	        num_segments > 1);
+	return rebuild(s, &options, s->format);
 }
 
 bool

@@ -320,8 +320,7 @@ mutate_sound_context(subject *s)
 	imago_object code;
 	if (!subject_pick(s, CHUNK_CONTEXT, &context) ||
 	    ruled_role_of(s, &context) != ROLE_METHOD_CONTEXT || context.num_slots < NUM_NAMED ||
-	    imago_heap_decode_object(s->heap, subject_fetch(s, &context, METHOD), &code, NULL) !=
-	        IMAGO_OK ||
+	    !subject_decode(s, subject_fetch(s, &context, METHOD), &code) ||
 	    code.body_kind != IMAGO_BODY_METHOD) {
 		return false;
 	}
@@ -358,6 +357,6 @@ mutate_sound_special(subject *s)
 	imago_object specials;
 	imago_oop target;
 	return imago_special_objects_find(s->heap, &specials, NULL) == IMAGO_OK &&
-	       ruled_pick_target(s, &target) &&
+	       subject_decode(s, specials.oop, &specials) && ruled_pick_target(s, &target) &&
 	       subject_store(s, &specials, anything[dice_below(&s->dice, sizeof anything)], target);
 }

@@ -118,7 +118,7 @@ mutate_sound_second_index(subject *s)
 	if (!ruled_pick_plain(s, CHUNK_ANY, &object) || object.body_kind == IMAGO_BODY_METHOD ||
 	    ruled_role_of(s, &object) != ROLE_PLAIN || !subject_class_of(s, &object, &cls) ||
 	    !subject_hidden_roots(s, &roots) ||
-	    imago_heap_decode_object(s->heap, subject_fetch(s, &roots, 0), &page, NULL) != IMAGO_OK) {
+	    !subject_decode(s, subject_fetch(s, &roots, 0), &page)) {
 		return false;
 	}
 	const uint64_t index =

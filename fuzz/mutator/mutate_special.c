@@ -4,7 +4,8 @@
 static bool
 pick_special(subject *s, imago_object *array, uint64_t *index)
 {
-	if (imago_special_objects_find(s->heap, array, NULL) != IMAGO_OK || array->num_slots == 0) {
+	if (imago_special_objects_find(s->heap, array, NULL) != IMAGO_OK || array->num_slots == 0 ||
+	    !subject_decode(s, array->oop, array)) {
 		return false;
 	}
 	*index = dice_below(&s->dice, array->num_slots);
@@ -52,7 +53,8 @@ mutate_special_first(subject *s)
 	const imago_object *const places[] = {&known.nil, &known.false_object, &known.true_object,
 	                                      &known.free_lists, &known.hidden_roots};
 	const imago_object *object = places[dice_below(&s->dice, 5)];
-	if (object->oop == 0) {
+	imago_object found;
+	if (object->oop == 0 || !subject_decode(s, object->oop, &found)) {
 		return false;
 	}
 	return dice_one_in(&s->dice, 2)

@@ -42,10 +42,13 @@ bool
 mutate_tail_drop(subject *s)
 {
 	const imago_segment *last = &s->heap->segments[s->heap->num_segments - 1];
-	const size_t end = (size_t)(last->bytes - s->bytes) + (size_t)(last->size + last->bridge_size);
-	if (end >= s->size) {
+	const uint64_t end = (size_t)(last->bytes - s->bytes) + last->size + last->bridge_size;
+	/* Bytes behind the last bridge that dataSize counts must be there. */
+	const uint64_t counted = s->header + s->header_size + s->heap->header.data_size;
+	const uint64_t least = end > counted ? end : counted;
+	if (least >= s->size) {
 		return false;
 	}
-	s->size = end;
+	s->size = (size_t)least;
 	return true;
 }

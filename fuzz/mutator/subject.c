@@ -247,6 +247,7 @@ subject_splice(subject *s, size_t at, size_t remove, size_t insert)
 	memmove(s->bytes + at + insert, s->bytes + at + remove, s->size - at - remove);
 	memset(s->bytes + at, 0, insert);
 	s->size = s->size - remove + insert;
+	s->touched = true;
 	if (!s->readable) {
 		return true;
 	}
@@ -286,6 +287,25 @@ subject_position(const subject *s, imago_addr addr, uint64_t length)
 {
 	const uint8_t *bytes = imago_heap_bytes(s->heap, addr, length);
 	return bytes != NULL ? (size_t)(bytes - s->bytes) : SIZE_MAX;
+}
+
+bool
+subject_decode(const subject *s, imago_oop oop, imago_object *out)
+{
+	size_t low = 0;
+	size_t high = s->num_chunks; /* in ascending order, as segments are */
+	if (imago_heap_decode_object(s->heap, oop, out, NULL) != IMAGO_OK) {
+		return false;
+	}
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		if (s->chunks[middle].chunk < out->chunk) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < s->num_chunks && s->chunks[low].chunk == out->chunk;
 }
 
 static bool
@@ -355,22 +375,19 @@ subject_class_of(const subject *s, const imago_object *object, imago_object *cls
 	if (subject_is_spur(s)) {
 		imago_object page;
 		if (!subject_hidden_roots(s, &table) ||
-		    imago_heap_decode_object(s->heap,
-		                             subject_fetch(s, &table, index / IMAGO_CLASS_PAGE_SIZE), &page,
-		                             NULL) != IMAGO_OK) {
+		    !subject_decode(s, subject_fetch(s, &table, index / IMAGO_CLASS_PAGE_SIZE), &page)) {
 			return false;
 		}
 		oop = subject_fetch(s, &page, index % IMAGO_CLASS_PAGE_SIZE);
 	} else if (oop == 0) {
 		if (index == 0 ||
-		    imago_heap_decode_object(
-		        s->heap, imago_special_object_at(s->heap, IMAGO_SPECIAL_COMPACT_CLASSES), &table,
-		        NULL) != IMAGO_OK) {
+		    !subject_decode(s, imago_special_object_at(s->heap, IMAGO_SPECIAL_COMPACT_CLASSES),
+		                    &table)) {
 			return false;
 		}
 		oop = subject_fetch(s, &table, index - 1);
 	}
-	return imago_heap_decode_object(s->heap, oop, cls, NULL) == IMAGO_OK && cls->num_slots >= 3 &&
+	return subject_decode(s, oop, cls) && cls->num_slots >= 3 &&
 	       cls->body_kind == IMAGO_BODY_POINTERS;
 }
 
@@ -405,6 +422,7 @@ subject_store(subject *s, const imago_object *object, uint64_t index, imago_oop 
 		return false;
 	}
 	imago_heap_store_slot(s->heap, object, index, value);
+	s->touched = true;
 	return true;
 }
 
@@ -433,6 +451,7 @@ subject_store_header(subject *s, const imago_object *object, uint64_t header)
 	} else {
 		imago_store_u32(bytes, (uint32_t)header, s->heap->layout.byte_order);
 	}
+	s->touched = true;
 	return true;
 }
 

@@ -54,6 +54,7 @@ typedef struct subject {
 	dice dice;
 	imago_allocator allocator;
 	bool readable;
+	bool touched; /* something was stored since this was last cleared */
 	imago_format_id format;
 	imago_heap *heap;     /* writable, over bytes */
 	size_t header;        /* of a classic file: where its header starts */
@@ -96,6 +97,10 @@ bool subject_resize_segment(subject *s, size_t index, uint64_t size, uint64_t sh
 
 /* Position of an address in the buffer; length bytes are there, or SIZE_MAX is returned. */
 size_t subject_position(const subject *s, imago_addr addr, uint64_t length);
+
+/* The object at an oop that a slot holds; false where the walk found no object: a slot may lead
+ * into the middle of one, and what is stored there would be stored over headers. */
+bool subject_decode(const subject *s, imago_oop oop, imago_object *out);
 
 /* A random chunk of a kind. */
 bool subject_pick(subject *s, chunk_kind kind, imago_object *out);

@@ -5,7 +5,7 @@
 #include "assertions.h"
 #include "mutants.h"
 
-enum { ROOM = 512, NUM_GENERATIONS = 400 };
+enum { ROOM = 512, NUM_GENERATIONS = 400, NUM_DAMAGED = 24 };
 
 static void
 nothing_stays_nothing_without_room(void **state)
@@ -94,6 +94,57 @@ mutants_of_mutants_stay_within_their_capacity(void **state)
 	}
 }
 
+/* One edit of an image with errors that can be walked: what keeps keeps, and what found no place
+ * changed nothing. */
+static void
+assert_promises(const mutant *damaged, mutant *m, const imago_mutation *mutation, uint64_t seed)
+{
+	const imago_mutate_options options = {.seed = seed,
+	                                      .only = &mutation->name,
+	                                      .num_only = 1,
+	                                      .num_edits = 1,
+	                                      .repair = IMAGO_REPAIR_NEVER};
+	imago_mutate_report report;
+	mutant_set(m, damaged->bytes, damaged->size);
+	m->size = imago_mutate_with(m->bytes, m->size, m->capacity, &options, &report);
+	const bool unchanged =
+	    m->size == damaged->size && memcmp(m->bytes, damaged->bytes, m->size) == 0;
+	if ((report.num_applied == 0 && !unchanged) ||
+	    (mutation->effect <= IMAGO_MUTATION_KEEPS && !is_walkable(m->bytes, m->size))) {
+		fail_msg("%s, seed %u", mutation->name, (unsigned)seed);
+	}
+}
+
+static void
+edits_of_damaged_images_keep_what_they_promise(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SEEDS; i++) {
+		imago_allocator allocator;
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		test_image image = seed_image(i, &allocator);
+		mutant damaged;
+		mutant m;
+		assert_non_null(image.bytes);
+		mutant_init(&damaged, (size_t)image.size + ROOM);
+		mutant_init(&m, (size_t)image.size + ROOM);
+		mutant_set(&damaged, image.bytes, (size_t)image.size);
+		for (uint64_t seed = 0; seed < NUM_DAMAGED; seed++) {
+			const imago_mutate_options options = {.seed = seed, .repair = IMAGO_REPAIR_ALWAYS};
+			damaged.size =
+			    imago_mutate_with(damaged.bytes, damaged.size, damaged.capacity, &options, NULL);
+			assert_true(is_walkable(damaged.bytes, damaged.size));
+			for (size_t k = 0; k < imago_num_mutations(); k++) {
+				assert_promises(&damaged, &m, imago_mutation_at(k), seed);
+			}
+		}
+		mutant_release(&m);
+		mutant_release(&damaged);
+		test_image_release(&image);
+		assert_no_leak(&allocator);
+	}
+}
+
 int
 main(void)
 {
@@ -102,6 +153,7 @@ main(void)
 	    cmocka_unit_test(small_buffers_stay_within_their_capacity),
 	    cmocka_unit_test(huge_claims_are_not_believed),
 	    cmocka_unit_test(mutants_of_mutants_stay_within_their_capacity),
+	    cmocka_unit_test(edits_of_damaged_images_keep_what_they_promise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
