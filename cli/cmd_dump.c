@@ -112,6 +112,30 @@ find_chunk(const imago_heap *heap, imago_addr addr, imago_object *object)
 	return false;
 }
 
+/* Says in which bridge addr lies, if in any: between segments there are no objects. */
+static bool
+dump_bridge(const imago_heap *heap, imago_addr addr)
+{
+	for (size_t i = 0; i < heap->num_segments; i++) {
+		const imago_segment *segment = &heap->segments[i];
+		imago_addr bridge = segment->start + segment->size;
+		if (addr - bridge >= segment->bridge_size) {
+			continue;
+		}
+		print("0x%" PRIx64 " lies in the bridge behind segment %zu: %" PRIu64
+		      " bytes from 0x%" PRIx64 "\n",
+		      addr, i, segment->bridge_size, bridge);
+		if (i + 1 < heap->num_segments && heap->segments[i + 1].space == segment->space) {
+			print("  leads to        segment %zu at 0x%" PRIx64 "\n", i + 1,
+			      heap->segments[i + 1].start);
+		} else {
+			print("  leads to        nothing: it is the last\n");
+		}
+		return true;
+	}
+	return false;
+}
+
 /* Where the walk does not get, what lies at addr is decoded as if an object started there. */
 static exit_status
 dump_guess(const struct describer *describer, const char *path, imago_addr addr)
@@ -119,6 +143,9 @@ dump_guess(const struct describer *describer, const char *path, imago_addr addr)
 	imago_object object;
 	imago_error error = {0};
 	if (imago_heap_segment_of(describer->heap, addr) == NULL) {
+		if (dump_bridge(describer->heap, addr)) {
+			return EXIT_DONE;
+		}
 		complain("%s: no segment holds address 0x%" PRIx64, path, addr);
 		return EXIT_IMAGE;
 	}

@@ -24,6 +24,7 @@ report_field(check_context *context, imago_rule_id rule, size_t field, uint64_t 
 	check_place place = {.offset = IMAGO_NO_OFFSET, .slot = IMAGO_NO_SLOT};
 	if (heap->bridges == IMAGO_BRIDGES_MEMORY) {
 		place.part = "header.ston"; /* a composed image keeps the fields as text */
+		place.offset = heap->text_fields[field] > 0 ? heap->text_fields[field] : IMAGO_NO_OFFSET;
 	} else {
 		place.offset = heap->wrapping.prefix_size;
 		for (size_t i = 0; i < field; i++) {

@@ -177,6 +177,19 @@ read_perm_space(imago_heap *heap, const imago_folder *folder, imago_error *error
 	return status;
 }
 
+/* For findings about fields. */
+static void
+note_fields(imago_heap *heap, const imago_ston *record)
+{
+	for (size_t i = 0; i < IMAGO_COMPOSED_NUM_FIELDS; i++) {
+		const imago_composed_field *field = &imago_composed_fields[i];
+		uint64_t offset = imago_composed_offset_of(record, field->name);
+		if (field->classic != IMAGO_NOT_CLASSIC && offset != IMAGO_NO_OFFSET) {
+			heap->text_fields[field->classic] = offset;
+		}
+	}
+}
+
 imago_status
 imago_composed_read(imago_heap **out, const imago_folder *folder, imago_allocator *allocator,
                     imago_error *error)
@@ -192,6 +205,7 @@ imago_composed_read(imago_heap **out, const imago_folder *folder, imago_allocato
 		return status;
 	}
 	heap->header = header.fields;
+	note_fields(heap, &header.record);
 	heap->bridges = IMAGO_BRIDGES_MEMORY;
 	status = read_segments(heap, folder, error);
 	if (status == IMAGO_OK) {

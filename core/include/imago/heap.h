@@ -80,6 +80,8 @@ typedef struct imago_heap {
 	size_t num_segments;
 	size_t segment_capacity;
 	imago_wrapping wrapping;
+	/* Where header.ston of a composed image has each field: its offset, or 0 for none. */
+	uint64_t text_fields[IMAGO_NUM_HEADER_FIELDS];
 	imago_buffer *buffers; /* blocks that the heap releases with itself */
 	size_t num_buffers;
 	size_t buffer_capacity;
