@@ -66,6 +66,14 @@ vm_code_changed(imago_vm *vm, imago_oop oop)
 	}
 }
 
+/* What the header says; a block within a method is entered with temporaries of its own. */
+static uint8_t
+num_temps_of(const imago_vm *vm, imago_oop oop)
+{
+	vm_method method;
+	return vm_decode_method(vm, oop, &method) ? method.num_temps : 0;
+}
+
 /* The entry of a method, made if need be; NULL when its map has no room at all. */
 static vm_code *
 code_of(imago_vm *vm, const vm_method *method)
@@ -89,6 +97,7 @@ code_of(imago_vm *vm, const vm_method *method)
 	    .num_bytes = method->num_bytes,
 	    .num_literals = method->num_literals,
 	    .frame_size = method->large ? LARGE_FRAME : SMALL_FRAME,
+	    .num_temps = num_temps_of(vm, method->oop),
 	    .sista = method->sista,
 	};
 	memset(code->map, UNKNOWN, size);

@@ -9,9 +9,7 @@
 #ifndef IMAGO_INTERP_CALLS_H
 #define IMAGO_INTERP_CALLS_H
 
-#include "frame_access.h"
-
-enum { QUICK_SELF = 256, QUICK_SLOT = 264, QUICK_LAST = 519 };
+#include "answers.h"
 
 /* What the machine must know of code to run it. */
 typedef struct code_facts {
@@ -139,19 +137,131 @@ activate_here(imago_vm *vm, registers *r, const vm_method *method, uint32_t num_
 	r->sp = vm->frame.stack + ((int64_t)method->num_temps - 1) * (int64_t)word;
 }
 
-/* Self and slots of the receiver: methods that are nothing else. */
+/* Where a closure's code begins, when it was admitted there, and what it brings along. */
+typedef struct closure_facts {
+	const vm_code *code;
+	imago_oop receiver;
+	uint32_t pc; /* 0-based */
+	uint32_t first_copied, num_copied;
+	uint32_t depth; /* of the stack that it begins with */
+} closure_facts;
+
+/* An object of the class and format of the contexts that sends make. */
 IMAGO_ALWAYS_INLINE bool
-answer_quickly(imago_vm *vm, registers *r, uint32_t primitive, imago_memory_kind kind)
+looks_like_context(const imago_vm *vm, imago_oop oop, imago_memory_kind kind)
 {
-	if (primitive >= QUICK_SLOT && primitive <= QUICK_LAST) {
-		imago_oop value;
-		if (!get_slot(vm, imago_word_get(r->sp, kind), primitive - QUICK_SLOT, &value, kind)) {
-			return false;
-		}
-		imago_word_put(r->sp, value, kind);
-	} else if (primitive != QUICK_SELF) {
+	/* Class and format: all of the header but sizes, hash and flags. */
+	const uint64_t mask = kind.v3 ? (31U << 12 | 15U << 8 | 3U)
+	                              : ((uint64_t)31 << 24 | (IMAGO_CLASS_INDEX_LIMIT - 1));
+	return imago_memory_is_pointer(kind, oop) &&
+	       ((imago_memory_header(vm->memory, oop, kind) ^ vm->context_headers[0]) & mask) == 0;
+}
+
+/* A closure whose code is a method or CompiledBlock of its own. */
+IMAGO_ALWAYS_INLINE bool
+full_closure_facts(const imago_vm *vm, imago_oop closure, uint64_t num_slots, uint32_t num_args,
+                   closure_facts *out, imago_memory_kind kind)
+{
+	const imago_oop block = imago_memory_slot(vm->memory, closure, CLOSURE_START, kind);
+	const vm_code *code = &vm->codes->entries[vm_code_index(block)];
+	if (code->oop != block || num_slots < FULL_COPIED) {
 		return false;
 	}
+	const uint32_t num_copied = (uint32_t)(num_slots - FULL_COPIED);
+	*out = (closure_facts){
+	    .code = code,
+	    .receiver = imago_memory_slot(vm->memory, closure, FULL_RECEIVER, kind),
+	    .pc = code->first_pc,
+	    .first_copied = FULL_COPIED,
+	    .num_copied = num_copied,
+	    .depth = code->num_temps > num_args + num_copied ? code->num_temps : num_args + num_copied,
+	};
+	return true;
+}
+
+/* A closure whose code lies within its outer context's method. */
+IMAGO_ALWAYS_INLINE bool
+closure_facts_of(const imago_vm *vm, imago_oop closure, uint32_t num_args, closure_facts *out,
+                 imago_memory_kind kind)
+{
+	const imago_object_memory *memory = vm->memory;
+	if (!imago_memory_is_pointer(kind, closure) ||
+	    !imago_memory_has_pointers(memory, closure, kind)) {
+		return false;
+	}
+	const uint64_t num_slots = imago_memory_num_slots(memory, closure, kind);
+	if (num_slots < CLOSURE_COPIED || num_slots > LARGE_FRAME ||
+	    imago_memory_slot(memory, closure, CLOSURE_NUM_ARGS, kind) !=
+	        imago_memory_integer_oop(kind, num_args)) {
+		return false;
+	}
+	const imago_oop start = imago_memory_slot(memory, closure, CLOSURE_START, kind);
+	if (imago_memory_is_pointer(kind, start)) {
+		return full_closure_facts(vm, closure, num_slots, num_args, out, kind);
+	}
+	const imago_oop outer = imago_memory_slot(memory, closure, CLOSURE_OUTER, kind);
+	if (!imago_memory_is_integer(kind, start) || !looks_like_context(vm, outer, kind) ||
+	    imago_memory_num_slots(memory, outer, kind) < CONTEXT_FIXED) {
+		return false;
+	}
+	const imago_oop method = imago_memory_slot(memory, outer, CONTEXT_METHOD, kind);
+	const vm_code *code = &vm->codes->entries[vm_code_index(method)];
+	*out = (closure_facts){
+	    .code = code,
+	    .receiver = imago_memory_slot(memory, outer, CONTEXT_RECEIVER, kind),
+	    .pc = (uint32_t)imago_memory_integer(kind, start) - 1,
+	    .first_copied = CLOSURE_COPIED,
+	    .num_copied = (uint32_t)(num_slots - CLOSURE_COPIED),
+	    .depth = num_args + (uint32_t)(num_slots - CLOSURE_COPIED),
+	};
+	return code->oop == method;
+}
+
+/* Evaluates a closure with the arguments on the stack. False: nothing is done yet. */
+IMAGO_ALWAYS_INLINE bool
+value_here(imago_vm *vm, registers *r, uint32_t num_args, imago_memory_kind kind)
+{
+	const uint32_t word = imago_word_bytes(kind);
+	const uint8_t *from = r->sp - (size_t)num_args * word;
+	const imago_oop closure = imago_word_get(from, kind);
+	closure_facts facts;
+	if (vm->context_headers[0] == 0 || !closure_facts_of(vm, closure, num_args, &facts, kind)) {
+		return false;
+	}
+	const vm_code *code = facts.code;
+	const bool large = code->frame_size == LARGE_FRAME;
+	if (facts.pc < code->first_pc || facts.pc >= code->num_bytes ||
+	    code->map[facts.pc - code->first_pc] != facts.depth + FIRST_DEPTH ||
+	    !can_make_context(vm, large, kind)) {
+		return false;
+	}
+	const code_facts known = {.method = code->oop,
+	                          .num_bytes = code->num_bytes,
+	                          .num_literals = code->num_literals,
+	                          .sista = code->sista};
+	const imago_oop context = make_context_here(vm, code->frame_size, kind);
+	uint8_t *slots = imago_memory_body(vm->memory, context, kind);
+	imago_word_put(slots + (size_t)CONTEXT_SENDER * word, vm->context, kind);
+	imago_word_put(slots + (size_t)CONTEXT_PC * word,
+	               imago_memory_integer_oop(kind, (int64_t)facts.pc + 1), kind);
+	imago_word_put(slots + (size_t)CONTEXT_STACKP * word,
+	               imago_memory_integer_oop(kind, facts.depth), kind);
+	imago_word_put(slots + (size_t)CONTEXT_METHOD * word, code->oop, kind);
+	imago_word_put(slots + (size_t)CONTEXT_CLOSURE * word, closure, kind);
+	imago_word_put(slots + (size_t)CONTEXT_RECEIVER * word, facts.receiver, kind);
+	for (uint32_t i = 0; i < num_args; i++) {
+		imago_word_put(slots + (size_t)(CONTEXT_FIXED + i) * word,
+		               imago_word_get(from + (size_t)(i + 1) * word, kind), kind);
+	}
+	for (uint32_t i = 0; i < facts.num_copied; i++) {
+		imago_word_put(slots + (size_t)(CONTEXT_FIXED + num_args + i) * word,
+		               imago_memory_slot(vm->memory, closure, facts.first_copied + i, kind), kind);
+	}
+	r->sp -= (size_t)(num_args + 1) * word;
+	store_frame(vm, r, kind);
+	enter_admitted(vm, r, context, &known, CONTEXT_FIXED + code->frame_size, kind);
+	r->ip = vm->frame.body + facts.pc;
+	r->sp = vm->frame.stack + ((int64_t)facts.depth - 1) * (int64_t)word;
 	vm->primitive_error = 0;
 	vm->statistics.num_primitives++;
 	vm->statistics.num_sends++;
@@ -171,7 +281,8 @@ send_here(imago_vm *vm, registers *r, imago_oop selector, uint32_t num_args, ima
 		return false;
 	}
 	if (method->primitive != 0) {
-		return num_args == 0 && answer_quickly(vm, r, method->primitive, kind);
+		return method->short_cut == VM_SHORT_VALUE ? value_here(vm, r, num_args, kind)
+		                                           : answer_here(vm, r, method, kind);
 	}
 	if (!method->admitted || !can_make_context(vm, method->large, kind)) {
 		return false;
@@ -184,17 +295,6 @@ send_here(imago_vm *vm, registers *r, imago_oop selector, uint32_t num_args, ima
 		activate_here(vm, r, method, num_args, SMALL_FRAME, kind);
 	}
 	return true;
-}
-
-/* An object of the class and format of the contexts that sends make. */
-IMAGO_ALWAYS_INLINE bool
-looks_like_context(const imago_vm *vm, imago_oop oop, imago_memory_kind kind)
-{
-	/* Class and format: all of the header but sizes, hash and flags. */
-	const uint64_t mask = kind.v3 ? (31U << 12 | 15U << 8 | 3U)
-	                              : ((uint64_t)31 << 24 | (IMAGO_CLASS_INDEX_LIMIT - 1));
-	return imago_memory_is_pointer(kind, oop) &&
-	       ((imago_memory_header(vm->memory, oop, kind) ^ vm->context_headers[0]) & mask) == 0;
 }
 
 /* The active context was returned from: it is gone, or dead. */
@@ -210,6 +310,27 @@ discard_context(imago_vm *vm, imago_memory_kind kind)
 	}
 	imago_memory_set_slot_raw(memory, context, CONTEXT_SENDER, memory->nil, kind);
 	imago_memory_set_slot_raw(memory, context, CONTEXT_PC, memory->nil, kind);
+}
+
+/* A special selector, when the table says what it should. */
+IMAGO_ALWAYS_INLINE bool
+special_selector(const imago_vm *vm, uint32_t index, uint32_t num_args, imago_oop *out,
+                 imago_memory_kind kind)
+{
+	const imago_object_memory *memory = vm->memory;
+	const imago_oop specials = memory->special_objects;
+	if (imago_memory_num_slots(memory, specials, kind) <= IMAGO_SPECIAL_SPECIAL_SELECTORS) {
+		return false;
+	}
+	const imago_oop table =
+	    imago_memory_slot(memory, specials, IMAGO_SPECIAL_SPECIAL_SELECTORS, kind);
+	if (!imago_memory_is_pointer(kind, table) || !imago_memory_has_pointers(memory, table, kind) ||
+	    imago_memory_num_slots(memory, table, kind) < 2 * (uint64_t)index + 2) {
+		return false;
+	}
+	*out = imago_memory_slot(memory, table, 2 * (uint64_t)index, kind);
+	return imago_memory_slot(memory, table, 2 * (uint64_t)index + 1, kind) ==
+	       imago_memory_integer_oop(kind, num_args);
 }
 
 /* A return to a context whose method is admitted at the place where it was left, from one that has

@@ -331,8 +331,15 @@ interpret(imago_vm *vm, const loop_mode m)
 			    : case 207 : CASE_4(SISTA + 112)
 			    : CASE_2(SISTA + 116)
 			    : CASE_4(SISTA + 121)
-			    : CASE_2(SISTA + 125) : case SISTA + 127 : send_special : leave(vm, &r);
-			outcome = step_send_special_selector(vm, (op - (op < SISTA ? 176 : SISTA + 96)));
+			    : CASE_2(SISTA + 125)
+			    : case SISTA + 127 : send_special : selector = op - (op < SISTA ? 176 : SISTA + 96);
+			count = vm_special_args(selector);
+			if (!m.careful && special_selector(vm, selector, count, &value, kind) &&
+			    send_here(vm, &r, value, count, kind)) {
+				break;
+			}
+			leave(vm, &r);
+			outcome = step_send_special_selector(vm, selector);
 			break;
 		case SISTA + 234:
 		case SISTA + 235: {

@@ -99,6 +99,7 @@ const vm_method *
 vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 {
 	vm_cache_entry *entry = vm_cache_place(vm, selector, key);
+	const imago_oop first = cls;
 	if (entry->selector == selector && entry->class_key == key) {
 		return &entry->method;
 	}
@@ -118,6 +119,7 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 		return NULL;
 	}
 	method.admitted = vm_admits_method(vm, &method);
+	method.short_cut = vm_short_cut_of(vm, &method, first);
 	*entry = (vm_cache_entry){selector, key, method};
 	return &entry->method;
 }

@@ -22,6 +22,46 @@ vm_primitive(const imago_vm *vm, uint32_t number)
 	return number < NUM_PRIMITIVES ? table[number] : NULL;
 }
 
+/* Contexts are not elements: their slots are the machine's. */
+vm_short_cut
+vm_short_cut_of(const imago_vm *vm, const vm_method *method, imago_oop cls)
+{
+	static const struct {
+		uint16_t primitive;
+		uint8_t num_args;
+		uint8_t short_cut;
+		bool spur_only;
+	} known[] = {
+	    {60, 1, VM_SHORT_AT, false},           {61, 2, VM_SHORT_AT_PUT, false},
+	    {62, 0, VM_SHORT_SIZE, false},         {63, 1, VM_SHORT_STRING_AT, true},
+	    {64, 2, VM_SHORT_STRING_AT_PUT, true}, {110, 1, VM_SHORT_IDENTICAL, false},
+	    {111, 0, VM_SHORT_CLASS, false},       {171, 0, VM_SHORT_CODE, true},
+	    {201, 0, VM_SHORT_VALUE, false},       {202, 1, VM_SHORT_VALUE, false},
+	    {203, 2, VM_SHORT_VALUE, false},       {204, 3, VM_SHORT_VALUE, false},
+	    {205, 4, VM_SHORT_VALUE, false},
+	};
+	const uint32_t primitive = method->primitive;
+	if (cls == vm_special(vm, IMAGO_SPECIAL_CLASS_CONTEXT) ||
+	    (vm->kind.v3 && cls == vm_special(vm, IMAGO_SPECIAL_CLASS_BLOCK_CONTEXT))) {
+		return VM_NO_SHORT_CUT;
+	}
+	if (method->num_args == 0 &&
+	    (primitive == FIRST_QUICK || (primitive >= FIRST_QUICK_SLOT && primitive <= LAST_QUICK))) {
+		return primitive == FIRST_QUICK ? VM_SHORT_SELF : VM_SHORT_SLOT;
+	}
+	/* Values of blocks: these numbers are for any number of arguments. */
+	if (primitive == 207 || primitive == 209 || primitive == 221 || primitive == 222) {
+		return VM_SHORT_VALUE;
+	}
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (known[i].primitive == primitive && known[i].num_args == method->num_args &&
+		    !(known[i].spur_only && vm->kind.v3)) {
+			return known[i].short_cut;
+		}
+	}
+	return VM_NO_SHORT_CUT;
+}
+
 bool
 vm_fail(imago_vm *vm, int code)
 {

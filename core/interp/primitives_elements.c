@@ -22,7 +22,7 @@ elements_of(const imago_vm *vm, imago_oop oop, elements *out)
 		if (format < IMAGO_FORMAT_INDEXABLE || vm_is_context(vm, oop)) {
 			return false;
 		}
-		out->first_slot = primitive_num_named(vm, oop);
+		out->first_slot = format == IMAGO_FORMAT_INDEXABLE ? 0 : primitive_num_named(vm, oop);
 		out->count = imago_memory_num_slots(vm->memory, oop, vm->kind) - out->first_slot;
 		return true;
 	}

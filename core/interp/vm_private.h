@@ -56,6 +56,22 @@ enum {
 	MAX_NESTED = 16,  /* primitives that perform primitives that perform … */
 };
 
+/* Primitives that the loop answers itself (answers.h, calls.h). */
+typedef enum vm_short_cut {
+	VM_NO_SHORT_CUT,
+	VM_SHORT_SELF,
+	VM_SHORT_SLOT,
+	VM_SHORT_AT,
+	VM_SHORT_AT_PUT,
+	VM_SHORT_SIZE,
+	VM_SHORT_STRING_AT,
+	VM_SHORT_STRING_AT_PUT,
+	VM_SHORT_IDENTICAL,
+	VM_SHORT_CLASS,
+	VM_SHORT_CODE,
+	VM_SHORT_VALUE,
+} vm_short_cut;
+
 /* What a method's header says. */
 typedef struct vm_method {
 	imago_oop oop;
@@ -66,7 +82,8 @@ typedef struct vm_method {
 	uint32_t num_bytes; /* of the body */
 	uint8_t num_args, num_temps;
 	bool large, sista;
-	bool admitted; /* from its first bytecode on (admit.c); false: not known */
+	bool admitted;     /* from its first bytecode on (admit.c); false: not known */
+	uint8_t short_cut; /* for receivers of the class it was looked up for */
 } vm_method;
 
 typedef struct vm_cache_entry {
@@ -101,6 +118,7 @@ typedef struct vm_code {
 	uint8_t *map;
 	uint32_t first_pc, num_bytes, num_literals;
 	uint32_t frame_size; /* slots of the contexts that sends make for it */
+	uint8_t num_temps;   /* as its header says */
 	bool sista;
 } vm_code;
 
@@ -245,6 +263,9 @@ vm_primitive_fn primitive_signal, primitive_wait, primitive_resume, primitive_su
 void vm_interpret(imago_vm *vm);
 
 /* primitives.c */
+/* What the loop may do of a method's primitive for receivers of a class; and its arguments are as
+ * many as they should be. */
+vm_short_cut vm_short_cut_of(const imago_vm *vm, const vm_method *method, imago_oop cls);
 vm_primitive_fn *vm_primitive(const imago_vm *vm, uint32_t number);
 void vm_release_files(imago_vm *vm);
 bool vm_quick_primitive(imago_vm *vm, uint32_t number, uint32_t num_args);
