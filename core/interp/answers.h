@@ -18,16 +18,16 @@ typedef struct plain_elements {
 } plain_elements;
 
 IMAGO_ALWAYS_INLINE bool
-plain_elements_of(const imago_vm *vm, imago_oop oop, plain_elements *out, imago_memory_kind kind)
+plain_elements_of(const registers *r, imago_oop oop, plain_elements *out, imago_memory_kind kind)
 {
 	if (!imago_memory_is_pointer(kind, oop)) {
 		return false;
 	}
-	const uint64_t header = imago_memory_header(vm->memory, oop, kind);
+	const uint64_t header = imago_memory_header(&r->arena, oop, kind);
 	const uint32_t format = (uint32_t)(header >> (kind.v3 ? 8 : 24)) & (kind.v3 ? 15 : 31);
 	const uint32_t tail = format - (kind.v3 ? 8 : 16);
-	out->body = imago_memory_body(vm->memory, oop, kind);
-	out->count = imago_memory_num_slots(vm->memory, oop, kind);
+	out->body = imago_memory_body(&r->arena, oop, kind);
+	out->count = imago_memory_num_slots(&r->arena, oop, kind);
 	out->immutable = (header >> (kind.v3 ? 29 : 23) & 1) != 0;
 	out->bytes = tail < imago_word_bytes(kind);
 	if (out->bytes) {
@@ -47,12 +47,12 @@ plain_index(imago_oop oop, const plain_elements *all, uint64_t *out, imago_memor
 
 /* at:, and at: of strings (with characters). */
 IMAGO_ALWAYS_INLINE bool
-answer_at(const imago_vm *vm, registers *r, bool characters, imago_memory_kind kind)
+answer_at(registers *r, bool characters, imago_memory_kind kind)
 {
 	const uint32_t word = imago_word_bytes(kind);
 	plain_elements all;
 	uint64_t index;
-	if (!plain_elements_of(vm, imago_word_get(r->sp - word, kind), &all, kind) ||
+	if (!plain_elements_of(r, imago_word_get(r->sp - word, kind), &all, kind) ||
 	    !plain_index(imago_word_get(r->sp, kind), &all, &index, kind) ||
 	    characters != (all.bytes && characters)) {
 		return false;
@@ -85,7 +85,7 @@ answer_at_put(imago_vm *vm, registers *r, bool characters, imago_memory_kind kin
 	plain_elements all;
 	uint64_t index;
 	uint64_t byte = 0;
-	if (!plain_elements_of(vm, oop, &all, kind) ||
+	if (!plain_elements_of(r, oop, &all, kind) ||
 	    !plain_index(imago_word_get(r->sp - word, kind), &all, &index, kind) || all.immutable ||
 	    characters != (all.bytes && characters)) {
 		return false;
@@ -96,7 +96,7 @@ answer_at_put(imago_vm *vm, registers *r, bool characters, imago_memory_kind kin
 		}
 		all.body[index] = (uint8_t)byte;
 	} else {
-		imago_memory_set_slot(vm->memory, oop, index, value, kind);
+		store_slot(vm, r, oop, index, value, kind);
 	}
 	r->sp -= (size_t)2 * word;
 	imago_word_put(r->sp, value, kind);
@@ -116,25 +116,25 @@ answer_here(imago_vm *vm, registers *r, const vm_method *method, imago_memory_ki
 	case VM_SHORT_SELF:
 		break;
 	case VM_SHORT_SLOT:
-		done = get_slot(vm, top_of_stack, method->primitive - QUICK_SLOT, &value, kind);
+		done = get_slot(r, top_of_stack, method->primitive - QUICK_SLOT, &value, kind);
 		if (done) {
 			imago_word_put(r->sp, value, kind);
 		}
 		break;
 	case VM_SHORT_AT:
-		done = answer_at(vm, r, false, kind);
+		done = answer_at(r, false, kind);
 		break;
 	case VM_SHORT_AT_PUT:
 		done = answer_at_put(vm, r, false, kind);
 		break;
 	case VM_SHORT_STRING_AT:
-		done = answer_at(vm, r, true, kind);
+		done = answer_at(r, true, kind);
 		break;
 	case VM_SHORT_STRING_AT_PUT:
 		done = answer_at_put(vm, r, true, kind);
 		break;
 	case VM_SHORT_SIZE:
-		done = plain_elements_of(vm, top_of_stack, &all, kind) && all.count <= INT32_MAX / 4;
+		done = plain_elements_of(r, top_of_stack, &all, kind) && all.count <= INT32_MAX / 4;
 		if (done) {
 			imago_word_put(r->sp, imago_memory_integer_oop(kind, (int64_t)all.count), kind);
 		}

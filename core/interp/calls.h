@@ -24,8 +24,8 @@ enter_admitted(imago_vm *vm, registers *r, imago_oop context, const code_facts *
                uint32_t num_slots, imago_memory_kind kind)
 {
 	const uint32_t word = imago_word_bytes(kind);
-	const uint8_t *body = imago_memory_body(vm->memory, code->method, kind);
-	uint8_t *slots = imago_memory_body(vm->memory, context, kind);
+	const uint8_t *body = imago_memory_body(&r->arena, code->method, kind);
+	uint8_t *slots = imago_memory_body(&r->arena, context, kind);
 	vm_frame *frame = &vm->frame;
 	vm->context = vm->home = context;
 	vm->method = code->method;
@@ -49,7 +49,7 @@ IMAGO_ALWAYS_INLINE void
 store_frame(const imago_vm *vm, const registers *r, imago_memory_kind kind)
 {
 	const uint32_t word = imago_word_bytes(kind);
-	uint8_t *slots = imago_memory_body(vm->memory, vm->context, kind);
+	uint8_t *slots = imago_memory_body(&r->arena, vm->context, kind);
 	int64_t pc = r->ip - vm->frame.body + 1;
 	int64_t depth = (r->sp - vm->frame.stack) / (int64_t)word + 1;
 	imago_word_put(slots + (size_t)CONTEXT_PC * word, imago_memory_integer_oop(kind, pc), kind);
@@ -87,13 +87,13 @@ fill_with_nil(const imago_object_memory *memory, uint8_t *slots, uint32_t count,
 
 /* A context in eden, all of its slots nil. */
 IMAGO_ALWAYS_INLINE imago_oop
-make_context_here(imago_vm *vm, uint32_t size, imago_memory_kind kind)
+make_context_here(imago_vm *vm, const registers *r, uint32_t size, imago_memory_kind kind)
 {
 	const imago_memory_kind header_word = {.v3 = false, .wide = !kind.v3};
 	imago_object_memory *memory = vm->memory;
 	const uint32_t num_slots = CONTEXT_FIXED + size;
 	imago_oop context = memory->eden_top;
-	uint8_t *at = imago_memory_at(memory, context);
+	uint8_t *at = imago_memory_at(&r->arena, context);
 	uint64_t header = vm->context_headers[size == LARGE_FRAME];
 	if (kind.v3) {
 		header |= (uint64_t)imago_memory_draw_hash(memory) << 17;
@@ -116,8 +116,8 @@ activate_here(imago_vm *vm, registers *r, const vm_method *method, uint32_t num_
 	                         .num_bytes = method->num_bytes,
 	                         .num_literals = method->num_literals,
 	                         .sista = method->sista};
-	imago_oop context = make_context_here(vm, size, kind);
-	uint8_t *slots = imago_memory_body(vm->memory, context, kind);
+	imago_oop context = make_context_here(vm, r, size, kind);
+	uint8_t *slots = imago_memory_body(&r->arena, context, kind);
 	imago_word_put(slots + (size_t)CONTEXT_SENDER * word, vm->context, kind);
 	imago_word_put(slots + (size_t)CONTEXT_PC * word,
 	               imago_memory_integer_oop(kind, (int64_t)method->first_pc + 1), kind);
@@ -148,21 +148,21 @@ typedef struct closure_facts {
 
 /* An object of the class and format of the contexts that sends make. */
 IMAGO_ALWAYS_INLINE bool
-looks_like_context(const imago_vm *vm, imago_oop oop, imago_memory_kind kind)
+looks_like_context(const imago_vm *vm, const registers *r, imago_oop oop, imago_memory_kind kind)
 {
 	/* Class and format: all of the header but sizes, hash and flags. */
 	const uint64_t mask = kind.v3 ? (31U << 12 | 15U << 8 | 3U)
 	                              : ((uint64_t)31 << 24 | (IMAGO_CLASS_INDEX_LIMIT - 1));
 	return imago_memory_is_pointer(kind, oop) &&
-	       ((imago_memory_header(vm->memory, oop, kind) ^ vm->context_headers[0]) & mask) == 0;
+	       ((imago_memory_header(&r->arena, oop, kind) ^ vm->context_headers[0]) & mask) == 0;
 }
 
 /* A closure whose code is a method or CompiledBlock of its own. */
 IMAGO_ALWAYS_INLINE bool
-full_closure_facts(const imago_vm *vm, imago_oop closure, uint64_t num_slots, uint32_t num_args,
-                   closure_facts *out, imago_memory_kind kind)
+full_closure_facts(const imago_vm *vm, const registers *r, imago_oop closure, uint64_t num_slots,
+                   uint32_t num_args, closure_facts *out, imago_memory_kind kind)
 {
-	const imago_oop block = imago_memory_slot(vm->memory, closure, CLOSURE_START, kind);
+	const imago_oop block = imago_memory_slot(&r->arena, closure, CLOSURE_START, kind);
 	const vm_code *code = &vm->codes->entries[vm_code_index(block)];
 	if (code->oop != block || num_slots < FULL_COPIED) {
 		return false;
@@ -170,7 +170,7 @@ full_closure_facts(const imago_vm *vm, imago_oop closure, uint64_t num_slots, ui
 	const uint32_t num_copied = (uint32_t)(num_slots - FULL_COPIED);
 	*out = (closure_facts){
 	    .code = code,
-	    .receiver = imago_memory_slot(vm->memory, closure, FULL_RECEIVER, kind),
+	    .receiver = imago_memory_slot(&r->arena, closure, FULL_RECEIVER, kind),
 	    .pc = code->first_pc,
 	    .first_copied = FULL_COPIED,
 	    .num_copied = num_copied,
@@ -181,10 +181,10 @@ full_closure_facts(const imago_vm *vm, imago_oop closure, uint64_t num_slots, ui
 
 /* A closure whose code lies within its outer context's method. */
 IMAGO_ALWAYS_INLINE bool
-closure_facts_of(const imago_vm *vm, imago_oop closure, uint32_t num_args, closure_facts *out,
-                 imago_memory_kind kind)
+closure_facts_of(const imago_vm *vm, const registers *r, imago_oop closure, uint32_t num_args,
+                 closure_facts *out, imago_memory_kind kind)
 {
-	const imago_object_memory *memory = vm->memory;
+	const imago_object_memory *memory = &r->arena;
 	if (!imago_memory_is_pointer(kind, closure) ||
 	    !imago_memory_has_pointers(memory, closure, kind)) {
 		return false;
@@ -197,10 +197,10 @@ closure_facts_of(const imago_vm *vm, imago_oop closure, uint32_t num_args, closu
 	}
 	const imago_oop start = imago_memory_slot(memory, closure, CLOSURE_START, kind);
 	if (imago_memory_is_pointer(kind, start)) {
-		return full_closure_facts(vm, closure, num_slots, num_args, out, kind);
+		return full_closure_facts(vm, r, closure, num_slots, num_args, out, kind);
 	}
 	const imago_oop outer = imago_memory_slot(memory, closure, CLOSURE_OUTER, kind);
-	if (!imago_memory_is_integer(kind, start) || !looks_like_context(vm, outer, kind) ||
+	if (!imago_memory_is_integer(kind, start) || !looks_like_context(vm, r, outer, kind) ||
 	    imago_memory_num_slots(memory, outer, kind) < CONTEXT_FIXED) {
 		return false;
 	}
@@ -225,7 +225,7 @@ value_here(imago_vm *vm, registers *r, uint32_t num_args, imago_memory_kind kind
 	const uint8_t *from = r->sp - (size_t)num_args * word;
 	const imago_oop closure = imago_word_get(from, kind);
 	closure_facts facts;
-	if (vm->context_headers[0] == 0 || !closure_facts_of(vm, closure, num_args, &facts, kind)) {
+	if (vm->context_headers[0] == 0 || !closure_facts_of(vm, r, closure, num_args, &facts, kind)) {
 		return false;
 	}
 	const vm_code *code = facts.code;
@@ -239,8 +239,8 @@ value_here(imago_vm *vm, registers *r, uint32_t num_args, imago_memory_kind kind
 	                          .num_bytes = code->num_bytes,
 	                          .num_literals = code->num_literals,
 	                          .sista = code->sista};
-	const imago_oop context = make_context_here(vm, code->frame_size, kind);
-	uint8_t *slots = imago_memory_body(vm->memory, context, kind);
+	const imago_oop context = make_context_here(vm, r, code->frame_size, kind);
+	uint8_t *slots = imago_memory_body(&r->arena, context, kind);
 	imago_word_put(slots + (size_t)CONTEXT_SENDER * word, vm->context, kind);
 	imago_word_put(slots + (size_t)CONTEXT_PC * word,
 	               imago_memory_integer_oop(kind, (int64_t)facts.pc + 1), kind);
@@ -255,7 +255,7 @@ value_here(imago_vm *vm, registers *r, uint32_t num_args, imago_memory_kind kind
 	}
 	for (uint32_t i = 0; i < facts.num_copied; i++) {
 		imago_word_put(slots + (size_t)(CONTEXT_FIXED + num_args + i) * word,
-		               imago_memory_slot(vm->memory, closure, facts.first_copied + i, kind), kind);
+		               imago_memory_slot(&r->arena, closure, facts.first_copied + i, kind), kind);
 	}
 	r->sp -= (size_t)(num_args + 1) * word;
 	store_frame(vm, r, kind);
@@ -274,7 +274,7 @@ IMAGO_ALWAYS_INLINE bool
 send_here(imago_vm *vm, registers *r, imago_oop selector, uint32_t num_args, imago_memory_kind kind)
 {
 	imago_oop receiver = imago_word_get(r->sp - (size_t)num_args * imago_word_bytes(kind), kind);
-	uint64_t key = vm_class_key(vm->memory, receiver, kind);
+	uint64_t key = vm_class_key(&r->arena, receiver, kind);
 	const vm_cache_entry *entry = vm_cache_place(vm, selector, key);
 	const vm_method *method = &entry->method;
 	if (entry->selector != selector || entry->class_key != key || method->num_args != num_args) {
@@ -299,26 +299,26 @@ send_here(imago_vm *vm, registers *r, imago_oop selector, uint32_t num_args, ima
 
 /* The active context was returned from: it is gone, or dead. */
 IMAGO_ALWAYS_INLINE void
-discard_context(imago_vm *vm, imago_memory_kind kind)
+discard_context(imago_vm *vm, const registers *r, imago_memory_kind kind)
 {
 	imago_object_memory *memory = vm->memory;
 	imago_oop context = vm->context;
 	if (context >= vm->private_start && memory->eden_top == vm->private_end &&
-	    vm->frame.stack_end == imago_memory_at(memory, memory->eden_top)) {
+	    vm->frame.stack_end == imago_memory_at(&r->arena, memory->eden_top)) {
 		memory->eden_top = vm->private_end = context;
 		return;
 	}
-	imago_memory_set_slot_raw(memory, context, CONTEXT_SENDER, memory->nil, kind);
-	imago_memory_set_slot_raw(memory, context, CONTEXT_PC, memory->nil, kind);
+	imago_memory_set_slot_raw(&r->arena, context, CONTEXT_SENDER, memory->nil, kind);
+	imago_memory_set_slot_raw(&r->arena, context, CONTEXT_PC, memory->nil, kind);
 }
 
 /* A special selector, when the table says what it should. */
 IMAGO_ALWAYS_INLINE bool
-special_selector(const imago_vm *vm, uint32_t index, uint32_t num_args, imago_oop *out,
-                 imago_memory_kind kind)
+special_selector(const imago_vm *vm, const registers *r, uint32_t index, uint32_t num_args,
+                 imago_oop *out, imago_memory_kind kind)
 {
-	const imago_object_memory *memory = vm->memory;
-	const imago_oop specials = memory->special_objects;
+	const imago_object_memory *memory = &r->arena;
+	const imago_oop specials = vm->memory->special_objects;
 	if (imago_memory_num_slots(memory, specials, kind) <= IMAGO_SPECIAL_SPECIAL_SELECTORS) {
 		return false;
 	}
@@ -338,14 +338,14 @@ special_selector(const imago_vm *vm, uint32_t index, uint32_t num_args, imago_oo
 IMAGO_ALWAYS_INLINE bool
 return_here(imago_vm *vm, registers *r, imago_oop value, bool from_block, imago_memory_kind kind)
 {
-	const imago_object_memory *memory = vm->memory;
+	const imago_object_memory *memory = &r->arena;
 	const uint32_t word = imago_word_bytes(kind);
 	const uint8_t *mine = imago_memory_body(memory, vm->context, kind);
 	imago_oop target = imago_word_get(mine + (size_t)CONTEXT_SENDER * word, kind);
 	if (vm->home != vm->context ||
 	    (!from_block &&
-	     imago_word_get(mine + (size_t)CONTEXT_CLOSURE * word, kind) != memory->nil) ||
-	    vm->context_headers[0] == 0 || !looks_like_context(vm, target, kind)) {
+	     imago_word_get(mine + (size_t)CONTEXT_CLOSURE * word, kind) != vm->memory->nil) ||
+	    vm->context_headers[0] == 0 || !looks_like_context(vm, r, target, kind)) {
 		return false;
 	}
 	uint64_t num_slots = imago_memory_num_slots(memory, target, kind);
@@ -371,9 +371,9 @@ return_here(imago_vm *vm, registers *r, imago_oop value, bool from_block, imago_
 	                          .num_bytes = code->num_bytes,
 	                          .num_literals = code->num_literals,
 	                          .sista = code->sista};
-	discard_context(vm, kind);
+	discard_context(vm, r, kind);
 	enter_admitted(vm, r, target, &facts, (uint32_t)num_slots, kind);
-	if (!imago_memory_is_young(memory, target)) {
+	if (!imago_memory_is_young(vm->memory, target)) {
 		imago_memory_remember(vm->memory, target);
 	}
 	r->ip = vm->frame.body + at;

@@ -146,7 +146,9 @@ make_context(imago_vm *vm, const vm_method *method, imago_oop receiver, imago_oo
 	imago_oop context = 0;
 	bool is_nil = can_make_context(vm, method->large, vm->kind);
 	if (is_nil) {
-		context = make_context_here(vm, size, vm->kind);
+		registers r;
+		fetch(vm, &r);
+		context = make_context_here(vm, &r, size, vm->kind);
 	} else {
 		context = imago_memory_make_unset(vm->memory, vm->context_tag, IMAGO_FORMAT_MIXED,
 		                                  CONTEXT_FIXED + size);

@@ -31,6 +31,9 @@ typedef struct registers {
 	imago_oop receiver;
 	uint32_t set;  /* SISTA or 0 */
 	uint64_t left; /* bytecodes */
+	/* Where the arena is, which stays: a copy that no store of bytes can change, so that compilers
+	 * need not load it again behind each. Nothing else of it is set. */
+	imago_object_memory arena;
 } registers;
 
 /* The machine gets its frame back. */
@@ -52,6 +55,8 @@ fetch(const imago_vm *vm, registers *r)
 	r->literals = frame->literals;
 	r->receiver = frame->receiver;
 	r->set = frame->sista ? SISTA : 0;
+	r->arena.bytes = vm->memory->bytes;
+	r->arena.base = vm->memory->base;
 }
 
 IMAGO_ALWAYS_INLINE bool
@@ -117,36 +122,47 @@ get_literal(const imago_vm *vm, const registers *r, uint32_t index, imago_oop *o
 
 /* A slot of the receiver, or of an object that must have it. */
 IMAGO_ALWAYS_INLINE bool
-has_slot(const imago_vm *vm, imago_oop oop, uint32_t index, imago_memory_kind kind)
+has_slot(const registers *r, imago_oop oop, uint32_t index, imago_memory_kind kind)
 {
-	return !CHECKS_OBJECTS || (imago_memory_is_pointer(kind, oop) &&
-	                           imago_memory_has_pointers(vm->memory, oop, kind) &&
-	                           imago_memory_num_slots(vm->memory, oop, kind) > index);
+	return !CHECKS_OBJECTS ||
+	       (imago_memory_is_pointer(kind, oop) && imago_memory_has_pointers(&r->arena, oop, kind) &&
+	        imago_memory_num_slots(&r->arena, oop, kind) > index);
 }
 
 IMAGO_ALWAYS_INLINE bool
-get_slot(const imago_vm *vm, imago_oop oop, uint32_t index, imago_oop *out, imago_memory_kind kind)
+get_slot(const registers *r, imago_oop oop, uint32_t index, imago_oop *out, imago_memory_kind kind)
 {
-	if (IMAGO_UNLIKELY(!has_slot(vm, oop, index, kind))) {
+	if (IMAGO_UNLIKELY(!has_slot(r, oop, index, kind))) {
 		return false;
 	}
-	*out = imago_memory_slot(vm->memory, oop, index, kind);
+	*out = imago_memory_slot(&r->arena, oop, index, kind);
 	return true;
+}
+
+IMAGO_ALWAYS_INLINE void
+store_slot(imago_vm *vm, const registers *r, imago_oop oop, uint64_t index, imago_oop value,
+           imago_memory_kind kind)
+{
+	imago_memory_set_slot_raw(&r->arena, oop, index, value, kind);
+	if (IMAGO_UNLIKELY(imago_memory_leads_up(vm->memory, oop, value, kind))) {
+		imago_memory_remember(vm->memory, oop);
+	}
 }
 
 /* Immutable objects are left alone: a store is then a violation, until #attemptToAssign: is sent.
  */
 IMAGO_ALWAYS_INLINE bool
-put_slot(imago_vm *vm, imago_oop oop, uint32_t index, imago_oop value, imago_memory_kind kind)
+put_slot(imago_vm *vm, const registers *r, imago_oop oop, uint32_t index, imago_oop value,
+         imago_memory_kind kind)
 {
-	if (IMAGO_UNLIKELY(!has_slot(vm, oop, index, kind))) {
+	if (IMAGO_UNLIKELY(!has_slot(r, oop, index, kind))) {
 		return false;
 	}
-	uint64_t header = imago_memory_header(vm->memory, oop, kind);
+	uint64_t header = imago_memory_header(&r->arena, oop, kind);
 	if (CHECKS_OBJECTS && IMAGO_UNLIKELY((header >> (kind.v3 ? 29 : 23) & 1) != 0)) {
 		return false;
 	}
-	imago_memory_set_slot(vm->memory, oop, index, value, kind);
+	store_slot(vm, r, oop, index, value, kind);
 	return true;
 }
 
@@ -155,7 +171,7 @@ get_association(const imago_vm *vm, const registers *r, uint32_t index, imago_oo
 {
 	imago_oop association;
 	return get_literal(vm, r, index, &association, m) &&
-	       get_slot(vm, association, ASSOCIATION_VALUE, out, m.kind);
+	       get_slot(r, association, ASSOCIATION_VALUE, out, m.kind);
 }
 
 IMAGO_ALWAYS_INLINE bool
@@ -163,7 +179,7 @@ put_association(imago_vm *vm, const registers *r, uint32_t index, imago_oop valu
 {
 	imago_oop association;
 	return get_literal(vm, r, index, &association, m) &&
-	       put_slot(vm, association, ASSOCIATION_VALUE, value, m.kind);
+	       put_slot(vm, r, association, ASSOCIATION_VALUE, value, m.kind);
 }
 
 /* Special selectors 2 to 7. */

@@ -87,7 +87,7 @@ interpret(imago_vm *vm, const loop_mode m)
 		r.left--;
 		switch (op) {
 			/* ---- Pushes of both sets. */
-			CASE_16(0) : CASE_16(SISTA + 0) : if (!get_slot(vm, r.receiver, op & 15, &value, kind))
+			CASE_16(0) : CASE_16(SISTA + 0) : if (!get_slot(&r, r.receiver, op & 15, &value, kind))
 			{
 				reason = "the receiver has no such slot";
 				break;
@@ -186,7 +186,7 @@ interpret(imago_vm *vm, const loop_mode m)
 				reason = STACK_EMPTY;
 				break;
 			}
-			if (!put_slot(vm, r.receiver, op & 7, top(&r, m), kind)) {
+			if (!put_slot(vm, &r, r.receiver, op & 7, top(&r, m), kind)) {
 				reason = "the receiver has no such slot to store into";
 				break;
 			}
@@ -217,7 +217,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			bool found;
 			switch (operands[0] >> 6) {
 			case 0:
-				found = get_slot(vm, r.receiver, index, &value, kind);
+				found = get_slot(&r, r.receiver, index, &value, kind);
 				break;
 			case 1:
 				found = get_temp(vm, &r, index, &value, m);
@@ -244,7 +244,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			}
 			value = top(&r, m);
 			uint32_t where = operands[0] >> 6;
-			bool stored = where == 0   ? put_slot(vm, r.receiver, index, value, kind)
+			bool stored = where == 0   ? put_slot(vm, &r, r.receiver, index, value, kind)
 			              : where == 1 ? set_temp(vm, &r, index, value, m)
 			                           : where == 3 && put_association(vm, &r, index, value, m);
 			if (!stored) {
@@ -268,7 +268,7 @@ interpret(imago_vm *vm, const loop_mode m)
 				outcome = step_send_super(vm, index, operands[0] & 31);
 				break;
 			case 2:
-				done = get_slot(vm, r.receiver, index, &value, kind) && push(vm, &r, value, m);
+				done = get_slot(&r, r.receiver, index, &value, kind) && push(vm, &r, value, m);
 				break;
 			case 3:
 				done = get_literal(vm, &r, index, &value, m) && push(vm, &r, value, m);
@@ -278,7 +278,7 @@ interpret(imago_vm *vm, const loop_mode m)
 				break;
 			case 5:
 			case 6:
-				done = holds(vm, &r, 1, m) && put_slot(vm, r.receiver, index, top(&r, m), kind);
+				done = holds(vm, &r, 1, m) && put_slot(vm, &r, r.receiver, index, top(&r, m), kind);
 				r.sp -= done && operands[0] >> 5 == 6 ? imago_word_bytes(kind) : 0;
 				break;
 			default:
@@ -334,7 +334,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			    : CASE_2(SISTA + 125)
 			    : case SISTA + 127 : send_special : selector = op - (op < SISTA ? 176 : SISTA + 96);
 			count = vm_special_args(selector);
-			if (!m.careful && special_selector(vm, selector, count, &value, kind) &&
+			if (!m.careful && special_selector(vm, &r, selector, count, &value, kind) &&
 			    send_here(vm, &r, value, count, kind)) {
 				break;
 			}
@@ -435,7 +435,7 @@ interpret(imago_vm *vm, const loop_mode m)
 		case SISTA + 251:
 			r.ip += 2;
 			if (!get_temp(vm, &r, operands[1], &value, m) ||
-			    !get_slot(vm, value, operands[0], &value, kind)) {
+			    !get_slot(&r, value, operands[0], &value, kind)) {
 				reason = "no such element in a vector of temporaries";
 				break;
 			}
@@ -447,7 +447,7 @@ interpret(imago_vm *vm, const loop_mode m)
 		case SISTA + 253:
 			r.ip += 2;
 			if (!holds(vm, &r, 1, m) || !get_temp(vm, &r, operands[1], &value, m) ||
-			    !put_slot(vm, value, operands[0], top(&r, m), kind)) {
+			    !put_slot(vm, &r, value, operands[0], top(&r, m), kind)) {
 				reason = "no such element to store into in a vector of temporaries";
 				break;
 			}
@@ -520,7 +520,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			uint32_t index = operands[0] + ((uint32_t)vm->frame.ext_a << 8);
 			r.ip += 1;
 			clear_extensions(vm);
-			bool found = op == SISTA + 226   ? get_slot(vm, r.receiver, index, &value, kind)
+			bool found = op == SISTA + 226   ? get_slot(&r, r.receiver, index, &value, kind)
 			             : op == SISTA + 227 ? get_association(vm, &r, index, &value, m)
 			                                 : get_literal(vm, &r, index, &value, m);
 			reason = !found                   ? "an extended push of what is not there"
@@ -550,7 +550,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			uint32_t index = operands[0] + ((uint32_t)vm->frame.ext_a << 8);
 			r.ip += 1;
 			clear_extensions(vm);
-			if (!holds(vm, &r, 1, m) || !put_slot(vm, r.receiver, index, top(&r, m), kind)) {
+			if (!holds(vm, &r, 1, m) || !put_slot(vm, &r, r.receiver, index, top(&r, m), kind)) {
 				reason = "the receiver has no such slot to store into";
 				break;
 			}
