@@ -7,6 +7,7 @@
  */
 #include "calls.h"
 #include "frame_access.h"
+#include "frequent.h"
 #include "steps.h"
 
 enum {
@@ -16,20 +17,18 @@ enum {
 
 #define OUT_OF_METHOD "a jump out of the method"
 
-/* Bytecodes that come in runs. */
-#define CASE_2(first) \
-	case (first):     \
-	case (first) + 1
-#define CASE_4(first)  CASE_2(first) : CASE_2((first) + 2)
-#define CASE_8(first)  CASE_4(first) : CASE_4((first) + 4)
-#define CASE_16(first) CASE_8(first) : CASE_8((first) + 8)
-#define CASE_32(first) CASE_16(first) : CASE_16((first) + 16)
-
 /* What many cases end with stands once behind them: compilers inline much there. */
 #define SEND(literal, num_args) \
 	selector = (literal);       \
 	count = (num_args);         \
 	goto send_literal
+
+#define PUSH(what)                  \
+	if (!push(vm, &r, (what), m)) { \
+		reason = STACK_FULL;        \
+		break;                      \
+	}                               \
+	goto next_push
 
 #define RETURN(result) \
 	value = (result);  \
@@ -42,20 +41,26 @@ enum {
 /* A conditional jump: */
 #define BRANCH(on_true, distance)                        \
 	if (branch(vm, &r, on_true, distance, &reason, m)) { \
-		break;                                           \
+		goto next_jump;                                  \
 	}                                                    \
 	leave(vm, &r);                                       \
 	outcome = step_must_be_boolean(vm);                  \
 	break
 
 /* A special selector that may do without a send: */
-#define SPECIAL(index)                     \
-	case 176 + (index):                    \
-	case SISTA + 96 + (index):             \
-		if (short_cut(vm, &r, index, m)) { \
-			break;                         \
-		}                                  \
-		goto send_special;
+#define SPECIAL(index)                                                        \
+	CASE_BOTH(176 + (index), 96 + (index)) : if (short_cut(vm, &r, index, m)) \
+	{                                                                         \
+		goto next_special;                                                    \
+	}                                                                         \
+	goto send_special;
+
+#define FREQUENT_SPECIAL(index)                                                                 \
+	CASE_BOTH(176 + (index), 96 + (index)) : special_##index : if (short_cut(vm, &r, index, m)) \
+	{                                                                                           \
+		goto next_special;                                                                      \
+	}                                                                                           \
+	goto send_special;
 
 /* Long, as a switch over all bytecodes is. */
 IMAGO_ALWAYS_INLINE void
@@ -73,98 +78,98 @@ interpret(imago_vm *vm, const loop_mode m)
 		imago_oop value;
 		uint32_t selector;
 		uint32_t count;
+		uint32_t op;
+		const uint8_t *operands;
 		if (m.careful && IMAGO_UNLIKELY(r.ip >= vm->frame.code_end)) {
 			reason = "bytecodes run off the end of the method";
 			break;
 		}
-		const uint32_t op = *r.ip + r.set;
+		op = *r.ip + r.set;
 		if (m.careful &&
 		    IMAGO_UNLIKELY((uint64_t)(vm->frame.code_end - r.ip) < vm_bytecode_length(op))) {
 			reason = "the last bytecode is cut off";
 			break;
 		}
-		const uint8_t *operands = ++r.ip;
+		operands = ++r.ip;
 		r.left--;
+	dispatch:
 		switch (op) {
 			/* ---- Pushes of both sets. */
-			CASE_16(0) : CASE_16(SISTA + 0) : if (!get_slot(&r, r.receiver, op & 15, &value, kind))
+			CASE_16(0)
+			    : CASE_16(SISTA + 0)
+			    : push_slot : if (!get_slot(&r, r.receiver, op & 15, &value, kind))
 			{
 				reason = "the receiver has no such slot";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
-			CASE_16(16) : if (!get_temp(vm, &r, op & 15, &value, m))
+			PUSH(value);
+			CASE_16(16) : push_temp : if (!get_temp(vm, &r, op & 15, &value, m))
 			{
 				reason = "no such temporary";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
+			PUSH(value);
 			CASE_8(SISTA + 64)
-			    : CASE_4((SISTA + 64) + 8) : if (!get_temp(vm, &r, op - SISTA - 64, &value, m))
+			    : CASE_4((SISTA + 64) + 8)
+			    : push_temp_sista : if (!get_temp(vm, &r, op - SISTA - 64, &value, m))
 			{
 				reason = "no such temporary";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
+			PUSH(value);
 		case SISTA + 229:
 			r.ip += 1;
 			if (!get_temp(vm, &r, operands[0], &value, m)) {
 				reason = "no such temporary";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
-			CASE_32(32) : CASE_32(SISTA + 32) : if (!get_literal(vm, &r, op & 31, &value, m))
+			PUSH(value);
+			CASE_32(32)
+			    : CASE_32(SISTA + 32) : push_literal : if (!get_literal(vm, &r, op & 31, &value, m))
 			{
 				reason = "no such literal";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
-			CASE_32(64) : if (!get_association(vm, &r, op & 31, &value, m))
+			PUSH(value);
+			CASE_32(64) : push_variable : if (!get_association(vm, &r, op & 31, &value, m))
 			{
 				reason = "no such literal variable";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
-			CASE_16(SISTA + 16) : if (!get_association(vm, &r, op & 15, &value, m))
+			PUSH(value);
+			CASE_16(SISTA + 16)
+			    : push_variable_sista : if (!get_association(vm, &r, op & 15, &value, m))
 			{
 				reason = "no such literal variable";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
+			PUSH(value);
 		case 112:
 		case SISTA + 76:
-			reason = push(vm, &r, r.receiver, m) ? NULL : STACK_FULL;
-			break;
-			CASE_2(113) : case (113) + 2 : CASE_2(SISTA + 77) : case (SISTA + 77) + 2:
+		push_self:
+			PUSH(r.receiver);
+			CASE_2(113)
+			    : case (113) + 2 : CASE_2(SISTA + 77) : case (SISTA + 77) + 2 : push_constant:
 			{
 				uint32_t which = op < SISTA ? op - 113 : op - SISTA - 77;
 				value = which == 0   ? vm->memory->true_object
 				        : which == 1 ? vm->memory->false_object
 				                     : vm->memory->nil;
-				reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-				break;
+				PUSH(value);
 			}
-			CASE_4(116) : value = imago_memory_integer_oop(kind, (int64_t)op - 117);
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
-			CASE_2(SISTA + 80) : value = imago_memory_integer_oop(kind, (int64_t)op - SISTA - 80);
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
+			CASE_4(116) : push_integer : value = imago_memory_integer_oop(kind, (int64_t)op - 117);
+			PUSH(value);
+			CASE_2(SISTA + 80)
+			    : push_integer_sista : value =
+			                               imago_memory_integer_oop(kind, (int64_t)op - SISTA - 80);
+			PUSH(value);
 		case 136:
 		case SISTA + 83:
 			if (!holds(vm, &r, 1, m)) {
 				reason = STACK_EMPTY;
 				break;
 			}
-			reason = push(vm, &r, top(&r, m), m) ? NULL : STACK_FULL;
-			break;
+			PUSH(top(&r, m));
 		case 137:
 			leave(vm, &r);
 			outcome = step_push_context(vm);
@@ -181,7 +186,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			break;
 
 			/* ---- Pops and stores. */
-			CASE_8(96) : CASE_8(SISTA + 200) : if (!holds(vm, &r, 1, m))
+			CASE_8(96) : CASE_8(SISTA + 200) : pop_slot : if (!holds(vm, &r, 1, m))
 			{
 				reason = STACK_EMPTY;
 				break;
@@ -191,24 +196,25 @@ interpret(imago_vm *vm, const loop_mode m)
 				break;
 			}
 			drop(&r, m);
-			break;
+			goto next_pop;
 			CASE_8(104)
 			    : CASE_8(SISTA + 208)
-			    : if (!holds(vm, &r, 1, m) || !set_temp(vm, &r, op & 7, top(&r, m), m))
+			    : pop_temp : if (!holds(vm, &r, 1, m) || !set_temp(vm, &r, op & 7, top(&r, m), m))
 			{
 				reason = "no such temporary to store into";
 				break;
 			}
 			drop(&r, m);
-			break;
+			goto next_pop;
 		case 135:
 		case SISTA + 216:
+		pop:
 			if (!holds(vm, &r, 1, m)) {
 				reason = STACK_EMPTY;
 				break;
 			}
 			drop(&r, m);
-			break;
+			goto next_pop;
 
 		/* ---- Extended pushes and stores of V3. */
 		case 128: {
@@ -296,23 +302,23 @@ interpret(imago_vm *vm, const loop_mode m)
 		case 134:
 			r.ip += 1;
 			SEND(operands[0] & 63U, operands[0] >> 6);
-			CASE_16(208) : CASE_16(SISTA + 128) : SEND(op & 15, 0);
-			CASE_16(224) : CASE_16(SISTA + 144) : SEND(op & 15, 1);
-			CASE_16(240) : CASE_16(SISTA + 160) : SEND(op & 15, 2);
+			CASE_16(208) : CASE_16(SISTA + 128) : send_0 : SEND(op & 15, 0);
+			CASE_16(224) : CASE_16(SISTA + 144) : send_1 : SEND(op & 15, 1);
+			CASE_16(240) : CASE_16(SISTA + 160) : send_2 : SEND(op & 15, 2);
 		case 133:
 			r.ip += 1;
 			leave(vm, &r);
 			outcome = step_send_super(vm, operands[0] & 31, operands[0] >> 5);
 			break;
-			SPECIAL(0)
-			SPECIAL(1)
-			SPECIAL(2)
-			SPECIAL(3)
-			SPECIAL(4)
-			SPECIAL(5)
-			SPECIAL(6)
+			FREQUENT_SPECIAL(0)
+			FREQUENT_SPECIAL(1)
+			FREQUENT_SPECIAL(2)
+			FREQUENT_SPECIAL(3)
+			FREQUENT_SPECIAL(4)
+			FREQUENT_SPECIAL(5)
+			FREQUENT_SPECIAL(6)
 			SPECIAL(7)
-			SPECIAL(8)
+			FREQUENT_SPECIAL(8)
 			SPECIAL(9)
 			SPECIAL(10)
 			SPECIAL(12)
@@ -336,7 +342,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			count = vm_special_args(selector);
 			if (!m.careful && special_selector(vm, &r, selector, count, &value, kind) &&
 			    send_here(vm, &r, value, count, kind)) {
-				break;
+				goto next_send;
 			}
 			leave(vm, &r);
 			outcome = step_send_special_selector(vm, selector);
@@ -360,6 +366,7 @@ interpret(imago_vm *vm, const loop_mode m)
 		/* ---- Returns. */
 		case 120:
 		case SISTA + 88:
+		return_self:
 			RETURN(r.receiver);
 		case 121:
 		case SISTA + 89:
@@ -372,6 +379,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			RETURN(vm->memory->nil);
 		case 124:
 		case SISTA + 92:
+		return_top:
 			if (!holds(vm, &r, 1, m)) {
 				reason = STACK_EMPTY;
 				break;
@@ -394,21 +402,28 @@ interpret(imago_vm *vm, const loop_mode m)
 
 			/* ---- Jumps. */
 			CASE_8(144)
-			    : CASE_8(SISTA + 176)
-			    : reason = jump(vm, &r, (int32_t)(op & 7) + 1, m) ? NULL : OUT_OF_METHOD;
-			break;
-			CASE_8(160) : case SISTA + 237:
+			    : CASE_8(SISTA + 176) : jump_near : if (!jump(vm, &r, (int32_t)(op & 7) + 1, m))
+			{
+				reason = OUT_OF_METHOD;
+				break;
+			}
+			goto next_jump;
+			CASE_8(160) : case SISTA + 237 : jump_far:
 			{
 				int32_t distance = op < SISTA ? ((int32_t)(op & 7) - 4) * 256 + operands[0]
 				                              : (int32_t)operands[0] + vm->frame.ext_b * 256;
 				r.ip += 1;
 				clear_extensions(vm);
-				reason = jump(vm, &r, distance, m) ? NULL : OUT_OF_METHOD;
-				if (distance < 0 && IMAGO_UNLIKELY(vm->look_around) && reason == NULL) {
+				if (!jump(vm, &r, distance, m)) {
+					reason = OUT_OF_METHOD;
+					break;
+				}
+				if (distance < 0 && IMAGO_UNLIKELY(vm->look_around)) {
 					leave(vm, &r);
 					outcome = step_look(vm);
+					break;
 				}
-				break;
+				goto next_jump;
 			}
 			CASE_8(152) : CASE_8(SISTA + 192) : BRANCH(false, (int32_t)(op & 7) + 1);
 			CASE_8(SISTA + 184) : BRANCH(true, (int32_t)(op & 7) + 1);
@@ -439,8 +454,7 @@ interpret(imago_vm *vm, const loop_mode m)
 				reason = "no such element in a vector of temporaries";
 				break;
 			}
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
+			PUSH(value);
 		case 141:
 		case 142:
 		case SISTA + 252:
@@ -533,8 +547,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			value = imago_memory_integer_oop(kind,
 			                                 (int64_t)operands[0] + (int64_t)vm->frame.ext_b * 256);
 			clear_extensions(vm);
-			reason = push(vm, &r, value, m) ? NULL : STACK_FULL;
-			break;
+			PUSH(value);
 		case SISTA + 233: {
 			uint64_t code = (uint64_t)operands[0] + (uint64_t)(uint32_t)vm->frame.ext_b * 256;
 			r.ip += 1;
@@ -581,25 +594,38 @@ interpret(imago_vm *vm, const loop_mode m)
 		send_literal:
 			if (!m.careful && get_literal(vm, &r, selector, &value, m) &&
 			    send_here(vm, &r, value, count, kind)) {
-				break;
+				goto next_send;
 			}
 			leave(vm, &r);
 			outcome = step_send_literal(vm, selector, count);
 			break;
 		return_from_method:
 			if (!m.careful && return_here(vm, &r, value, false, kind)) {
-				break;
+				goto next_return;
 			}
 			leave(vm, &r);
 			outcome = step_judge(vm, vm_return_from_method(vm, value));
 			break;
 		return_from_block:
 			if (!m.careful && return_here(vm, &r, value, true, kind)) {
-				break;
+				goto next_return;
 			}
 			leave(vm, &r);
 			outcome = step_judge(vm, vm_return_from_block(vm, value));
 			break;
+		/* ---- On with the next one: places of their own (frequent.h). */
+		next_push:
+			GO_ON_WITH_NEXT
+		next_pop:
+			GO_ON_WITH_NEXT
+		next_special:
+			GO_ON_WITH_NEXT
+		next_jump:
+			GO_ON_WITH_NEXT
+		next_send:
+			GO_ON_WITH_NEXT
+		next_return:
+			GO_ON_WITH_NEXT
 		default:
 			r.ip += vm_bytecode_length(op) - 1;
 			reason = "an unused bytecode";
