@@ -5,7 +5,7 @@
  * bytecodes of frequent pairs) are gone to from several places: behind pushes, arithmetic,
  * branches, sends, returns, and the rest. Computed goto would not do: no function that has it is
  * inlined, and the body of the loops is, once for each kind of memory. A place behind each bytecode
- * was faster by another 3 to 8 %, but took compilers minutes.
+ * gained no more on the whole, and took compilers minutes.
  */
 #ifndef IMAGO_INTERP_FREQUENT_H
 #define IMAGO_INTERP_FREQUENT_H
