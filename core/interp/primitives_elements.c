@@ -97,7 +97,9 @@ store_element(imago_vm *vm, imago_oop oop, const elements *all, uint64_t index, 
 	switch (all->body) {
 	case IMAGO_BODY_BITS16: {
 		uint16_t half = (uint16_t)bits;
-		memcpy(body + 2 * index, &half, sizeof half);
+		if (bits <= UINT16_MAX) {
+			memcpy(body + 2 * index, &half, sizeof half);
+		}
 		return bits <= UINT16_MAX;
 	}
 	case IMAGO_BODY_BITS32: {
@@ -172,7 +174,8 @@ static bool
 character_oop(const imago_vm *vm, uint64_t code, imago_oop *out)
 {
 	if (!vm->kind.v3) {
-		return imago_oop_from_character(vm->memory->tagging, (uint32_t)code, out);
+		return code <= UINT32_MAX &&
+		       imago_oop_from_character(vm->memory->tagging, (uint32_t)code, out);
 	}
 	imago_oop table = vm_special(vm, IMAGO_SPECIAL_CHARACTER_TABLE);
 	if (!vm_has_slots(vm, table, code + 1)) {
