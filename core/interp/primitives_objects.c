@@ -214,6 +214,9 @@ primitive_new_method(imago_vm *vm, uint32_t num_args)
 	uint64_t num_bytes = (uint64_t)vm_integer(vm, size);
 	uint64_t num_slots = 1 + num_literals + (num_bytes + word - 1) / word;
 	uint32_t tail = (uint32_t)((word - num_bytes % word) % word);
+	if (imago_memory_object_bytes(vm->kind, num_slots) > vm->memory->size) {
+		return vm_fail(vm, NO_MEMORY); /* as primitive_new */
+	}
 	if (!vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
 		return false;
 	}
