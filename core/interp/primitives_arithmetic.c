@@ -419,6 +419,9 @@ primitive_float_at_put(imago_vm *vm, uint32_t num_args)
 	    !primitive_int64(vm, vm_peek(vm, 0), &value) || value < 0 || value > UINT32_MAX) {
 		return vm_fail(vm, BAD_ARGUMENT);
 	}
+	if (primitive_is_immutable(vm, vm_peek(vm, 2))) {
+		return vm_fail(vm, NO_MODIFICATION);
+	}
 	uint32_t half = (uint32_t)value;
 	memcpy(imago_memory_body(vm->memory, vm_peek(vm, 2), vm->kind) + place, &half, sizeof half);
 	return vm_answer(vm, 2, vm_peek(vm, 0));

@@ -276,6 +276,9 @@ file_read(imago_vm *vm, uint32_t num_args)
 	if (!get_range(vm, num_args, &bytes, &count)) {
 		return vm_fail(vm, BAD_ARGUMENT);
 	}
+	if (primitive_is_immutable(vm, vm_peek(vm, 2))) {
+		return vm_fail(vm, NO_MODIFICATION);
+	}
 	vm_handle *handle = get_handle(vm, vm_peek(vm, 3), &file);
 	if (handle == NULL) {
 		return vm_fail(vm, FAILED);
