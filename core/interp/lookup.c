@@ -119,7 +119,7 @@ vm_lookup(imago_vm *vm, imago_oop selector, imago_oop cls, uint64_t key)
 		return NULL;
 	}
 	method.admitted = vm_admits_method(vm, &method);
-	method.short_cut = vm_short_cut_of(vm, &method, first);
+	method.short_cut = (uint8_t)vm_short_cut_of(vm, &method, first);
 	*entry = (vm_cache_entry){selector, key, method};
 	return &entry->method;
 }
