@@ -237,7 +237,8 @@ protect(const imago_object_memory *memory, int protection)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t from = ((uintptr_t)memory->bytes + page - 1) / page * page;
-	uintptr_t to = ((uintptr_t)memory->bytes + (memory->perm_top - memory->base)) / page * page;
+	uintptr_t size = (uintptr_t)(memory->perm_top - memory->base);
+	uintptr_t to = ((uintptr_t)memory->bytes + size) / page * page;
 	assert_true(to > from + page);
 	assert_int_equal(mprotect((void *)from, to - from, protection), 0);
 }
@@ -263,7 +264,7 @@ scavenges_and_old_space_collections_do_not_write_to_permanent_space(void **state
 		assert_true(imago_memory_scavenge(f.memory));
 		protect(f.memory, PROT_READ | PROT_WRITE);
 		assert_int_equal(f.memory->collections.num_old, num_old + 1);
-		assert_memory_equal(f.memory->bytes, before, size);
+		assert_memory_equal(f.memory->bytes, before, (size_t)size);
 		for (uint64_t k = 0; k < 4; k++) {
 			imago_oop old = imago_memory_slot(f.memory, built(&f, k), k, f.kind);
 			assert_int_equal(imago_memory_num_slots(f.memory, old, f.kind), 4 + k % 2);
@@ -380,7 +381,7 @@ collect_failing(const test_layout *layout, bool global, uint64_t k)
 	assert_int_equal(f.memory->collections.num_abandoned, !done);
 	if (!done) {
 		assert_int_equal(f.memory->old_top - f.memory->base, size);
-		assert_memory_equal(f.memory->bytes, before, size);
+		assert_memory_equal(f.memory->bytes, before, (size_t)size);
 		assert_null(imago_memory_audit(f.memory));
 	}
 	expect_clean_image(&f);
