@@ -4,12 +4,13 @@
  * the same heap, object bytes and digest (or its refusal) included, and from then on the same file.
  * What the way normalises, and nothing else: to a folder and back, savedWindowSize becomes 0, the
  * prefix, the end of the header and the bytes behind the last segment go, dataSize no longer counts
- * these, segments without objects are left out, and bridges that announce a gap where none follows
- * are written anew; to a single file and back, imageHeaderSize becomes one that a file can have,
- * metadata is written as imago writes it, and the second half of a bridge without a gap, which
- * nobody reads, becomes 0. What does not fit the other container is refused
- * with a documented status and a noun: V3, permanent space (in a file), old space that reaches into
- * permanent space (in a folder), values wider than their field, a heap without objects. */
+ * these, segments without objects are left out, bridges that announce a gap where none follows are
+ * written anew, and a header shorter than VMs write it gets their size; to a single file and back,
+ * imageHeaderSize becomes one that a file can have, metadata is written as imago writes it, and the
+ * second half of a bridge without a gap, which nobody reads, becomes 0. What does not fit the other
+ * container is refused with a documented status and a noun: V3, permanent space (in a file), old
+ * space that reaches into permanent space (in a folder), values wider than their field, a heap
+ * without objects. */
 #include <string.h>
 
 #include "fuzz_image.h"
@@ -100,7 +101,12 @@ write_normalised_file(fuzz_subject *subject, fuzz_output *output)
 	imago_status status = imago_heap_set_bridges(copy, IMAGO_BRIDGES_FILE, &error);
 	if (status == IMAGO_OK) {
 		const imago_segment *first = &copy->segments[0];
+		const uint64_t usual =
+		    copy->layout.word_bytes == 8 ? IMAGO_HEADER_SIZE_64 : IMAGO_HEADER_SIZE_32;
 		copy->header.saved_window_size = 0;
+		if (copy->header.header_size < usual) {
+			copy->header.header_size = usual;
+		}
 		copy->header.data_size = imago_heap_data_size(copy);
 		copy->header.old_base_address = first->start;
 		copy->header.first_segment_size = first->size + first->bridge_size;
