@@ -18,15 +18,9 @@
 
 enum { TWICE, NORMALISED, PLACES, BRIDGES, HEADER, OBJECTS, DIGEST, COMMUTES, REFUSAL, NO_LEAK };
 static const char *const oracles[] = {
-    [TWICE] = "twice_is_identity",
-    [NORMALISED] = "normalised_once",
-    [PLACES] = "segments_stay",
-    [BRIDGES] = "bridges_stay",
-    [HEADER] = "header_stays",
-    [OBJECTS] = "objects_stay",
-    [DIGEST] = "digest_stays",
-    [COMMUTES] = "commutes_with_rebase",
-    [REFUSAL] = "refusal",
+    [TWICE] = "twice_is_identity", [NORMALISED] = "normalised_once",    [PLACES] = "segments_stay",
+    [BRIDGES] = "bridges_stay",    [HEADER] = "header_stays",           [OBJECTS] = "objects_stay",
+    [DIGEST] = "digest_stays",     [COMMUTES] = "commutes_with_rebase", [REFUSAL] = "refusal",
     [NO_LEAK] = "no_leak",
 };
 FUZZ_DECLARE_ORACLES("byte_swap", oracles);
@@ -66,9 +60,10 @@ expect_same_places(const imago_heap *heap, const imago_heap *turned)
 		const imago_segment *to = &turned->segments[i];
 		FUZZ_ORACLE(BRIDGES, to->bridge_size == from->bridge_size);
 		for (uint64_t half = 0; half + 8 <= from->bridge_size; half += 8) {
-			FUZZ_ORACLE(BRIDGES,
-			            imago_load_u64(to->bytes + to->size + half, turned->layout.byte_order) ==
-			                imago_load_u64(from->bytes + from->size + half, heap->layout.byte_order));
+			FUZZ_ORACLE(
+			    BRIDGES,
+			    imago_load_u64(to->bytes + to->size + half, turned->layout.byte_order) ==
+			        imago_load_u64(from->bytes + from->size + half, heap->layout.byte_order));
 		}
 	}
 	imago_image_header header = heap->header;
@@ -154,8 +149,8 @@ has_same_classes(fuzz_subject *subject, const imago_heap *heap, const imago_heap
 {
 	imago_class_table classes;
 	imago_class_table classes_of_turned;
-	FUZZ_ASSERT(imago_class_table_create(&classes, heap, &subject->allocator,
-	                                     &subject->error) == IMAGO_OK);
+	FUZZ_ASSERT(imago_class_table_create(&classes, heap, &subject->allocator, &subject->error) ==
+	            IMAGO_OK);
 	FUZZ_ASSERT(imago_class_table_create(&classes_of_turned, turned, &subject->allocator,
 	                                     &subject->error) == IMAGO_OK);
 	bool same = classes.num_entries == classes_of_turned.num_entries;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPUR_CLASS_CLOSURE = 37 };
 enum { SPECIAL_FLOAT = 9, SPECIAL_CONTEXT = 10, SPECIAL_POSITIVE = 13, SPECIAL_CLOSURE = 36 };
 enum { SPECIAL_NEGATIVE = 42 };
 
@@ -212,6 +213,15 @@ is_instance(const side *s, const oracle_object *object, unsigned special)
 	return cls != NULL && s->specials[special] != 0 && cls->address == s->specials[special];
 }
 
+/* Spur's VMs know blocks by their class index, whatever the special objects say. */
+static bool
+is_closure(const side *s, const oracle_object *object)
+{
+	return s->image->v3
+	           ? is_instance(s, object, SPECIAL_CLOSURE)
+	           : object->cls == SPUR_CLASS_CLOSURE || is_instance(s, object, SPECIAL_CLOSURE);
+}
+
 /* Slot 1 of contexts and closures, when it is a pc that moves with the word size. */
 static bool
 compare_pc(comparison *c, const oracle_object *x, const oracle_object *y)
@@ -223,7 +233,7 @@ compare_pc(comparison *c, const oracle_object *x, const oracle_object *y)
 	if (is_instance(&c->a, x, SPECIAL_CONTEXT) && x->num_oops > 3 && y->num_oops > 3) {
 		method_a = oracle_slot(a, x, 3);
 		method_b = oracle_slot(b, y, 3);
-	} else if (is_instance(&c->a, x, SPECIAL_CLOSURE) && x->num_oops > 1 && y->num_oops > 1) {
+	} else if (is_closure(&c->a, x) && x->num_oops > 1 && y->num_oops > 1) {
 		const oracle_object *outer_a = target_of(a, oracle_slot(a, x, 0));
 		const oracle_object *outer_b = target_of(b, oracle_slot(b, y, 0));
 		if (outer_a == NULL || outer_b == NULL || outer_a->num_oops < 4 || outer_b->num_oops < 4) {
