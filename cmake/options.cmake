@@ -25,8 +25,13 @@ endif()
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
 
 if(IMAGO_SANITIZE)
+  # A target with the property IMAGO_WITHOUT_UBSAN leaves that one out. It cannot ask for that by an option:
+  # its own come first, and the last one decides.
+  string(REGEX REPLACE ",?undefined" "" imago_sanitize_less "${IMAGO_SANITIZE}")
+  string(REPLACE "," "$<COMMA>" imago_sanitize_all "${IMAGO_SANITIZE}")
   target_compile_options(imago_options INTERFACE
-    -fsanitize=${IMAGO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=$<IF:$<BOOL:$<TARGET_PROPERTY:IMAGO_WITHOUT_UBSAN>>,${imago_sanitize_less},${imago_sanitize_all}>
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(imago_options INTERFACE -fsanitize=${IMAGO_SANITIZE})
 endif()
 if(IMAGO_STATIC_DEPENDENCIES)
@@ -35,7 +40,9 @@ if(IMAGO_STATIC_DEPENDENCIES)
 endif()
 if(IMAGO_FUZZ_ENGINE STREQUAL "libfuzzer")
   # The library itself is instrumented, not only the target; fuzz/CMakeLists.txt links the engine.
-  target_compile_options(imago_options INTERFACE -fsanitize=fuzzer-no-link)
+  # A target with the property IMAGO_UNOBSERVED is not.
+  target_compile_options(imago_options INTERFACE
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:IMAGO_UNOBSERVED>>>:-fsanitize=fuzzer-no-link>)
 endif()
 if(IMAGO_COVERAGE)
   if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
