@@ -27,7 +27,8 @@ else()
   target_link_libraries(fuzz_engine INTERFACE ${imago_engine_words})
 endif()
 if(IMAGO_FUZZ_ENGINE MATCHES "^libfuzzer$|-fsanitize=fuzzer")
-  target_sources(fuzz_engine INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/mutator/libfuzzer_adapter.c)
+  target_sources(fuzz_engine INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/mutator/libfuzzer_adapter.c
+    ${CMAKE_CURRENT_SOURCE_DIR}/mutator/parents.c)
 endif()
 
 function(imago_fuzz_engine target)

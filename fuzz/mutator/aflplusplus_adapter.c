@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dice.h"
 #include "imago/mutate.h"
+#include "parents.h"
 
 #define AFL_API __attribute__((visibility("default")))
 
@@ -21,11 +23,14 @@ enum {
 	HAVOC_PERCENT = 20,
 	DONATE_ONE_IN = 8,
 	ROUGH_ONE_IN = 64,
+	OFFERED_ONE_IN = 4,
+	OF_PARENTS_ONE_IN = 2,
 	DESCRIPTION_SIZE = 256
 };
 
 typedef struct afl_mutator {
 	uint64_t next_seed;
+	parents parents;
 	uint8_t *buffer; /* of results; AFL++ reads it before the next call */
 	size_t capacity;
 	imago_mutate_report report;
@@ -83,6 +88,7 @@ afl_custom_deinit(void *data)
 {
 	afl_mutator *m = data;
 	end_trim(m);
+	parents_release(&m->parents);
 	free(m->buffer);
 	free(m->repaired);
 	free(m);
@@ -140,6 +146,17 @@ afl_custom_fuzz(void *data, unsigned char *buf, size_t buf_size, unsigned char *
 		options.num_only = options.seed % ROUGH_ONE_IN == 0 ? 2 : 1;
 		options.donor = add_buf;
 		options.donor_size = add_buf_size;
+	}
+	dice d = {options.seed};
+	if (dice_one_in(&d, OFFERED_ONE_IN)) {
+		parents_offer(&m->parents, buf, buf_size, dice_roll(&d));
+	}
+	if (dice_one_in(&d, OF_PARENTS_ONE_IN)) {
+		const parent_image *parent = parents_pick(&m->parents, max_size, dice_roll(&d));
+		if (parent != NULL && take_input(m, parent->bytes, parent->size, max_size)) {
+			*out_buf = m->buffer;
+			return imago_mutate_with(m->buffer, parent->size, max_size, &options, &m->report);
+		}
 	}
 	return mutate(m, buf, buf_size, out_buf, &options, max_size);
 }

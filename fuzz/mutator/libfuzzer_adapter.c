@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dice.h"
 #include "imago/mutate.h"
+#include "parents.h"
 
 /* libFuzzer's interface (llvm.org/docs/LibFuzzer.html). */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
@@ -27,7 +29,17 @@ engine_alone(void)
 	return answer != 0;
 }
 
-enum { ENGINES_SHARE = 16, DONATIONS = 4, ROUGH_ONE_IN = 8, CROSSED_ONE_IN = 3 };
+enum {
+	ENGINES_SHARE = 16,
+	DONATIONS = 4,
+	ROUGH_ONE_IN = 8,
+	CROSSED_ONE_IN = 3,
+	OFFERED_ONE_IN = 4,
+	OF_PARENTS_ONE_IN = 2,
+};
+
+/* The engine has no state for us, and one thread. */
+static parents sound_parents;
 
 size_t
 LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed)
@@ -35,6 +47,17 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned in
 	/* The engine's own edits know the dictionary and the compares it has seen. */
 	if (engine_alone() || seed % ENGINES_SHARE == 0) {
 		return LLVMFuzzerMutate(data, size, max_size);
+	}
+	dice d = {seed};
+	if (dice_one_in(&d, OFFERED_ONE_IN)) {
+		parents_offer(&sound_parents, data, size, dice_roll(&d));
+	}
+	if (dice_one_in(&d, OF_PARENTS_ONE_IN)) {
+		const parent_image *parent = parents_pick(&sound_parents, max_size, dice_roll(&d));
+		if (parent != NULL) {
+			memcpy(data, parent->bytes, parent->size);
+			size = parent->size;
+		}
 	}
 	return imago_mutate(data, size, max_size, seed);
 }

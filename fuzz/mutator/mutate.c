@@ -158,7 +158,11 @@ fix_up_heap(subject *s)
 	fix_up_container(s);
 }
 
-enum { MAX_TRIES = 16, SOUND_MODES = 5 };
+enum { MAX_TRIES = 16 };
+
+/* Of so many calls: those with sound edits alone, those whose wounds stay open, those that edit
+ * bytes. All others are damaged at will and repaired. */
+enum { MODES = 16, SOUND_MODES = 10, OPEN_MODES = 2, BYTES_MODES = 1 };
 
 /* One edit by one of the allowed operators. */
 static bool
@@ -203,6 +207,10 @@ edit(session *call, unsigned num_edits)
 		}
 		if (was_image && call->lied) {
 			subject_reopen(s); /* the structure is not what it was: bytes, where there is none */
+		}
+		const bool chosen = call->options->only != NULL || call->options->num_edits != 0;
+		if (was_image && !s->readable && !chosen && dice_below(&s->dice, 8) != 0) {
+			return; /* a reader stops at the first lie: a second one would only hide it */
 		}
 		if (was_image) {
 			call->as_bytes = !s->readable;
@@ -260,12 +268,13 @@ imago_mutate_with(uint8_t *buffer, size_t size, size_t capacity,
 	}
 	/* Decided before the structure is read, so that plain bytes cost nothing more. */
 	dice first = {options->seed};
-	const uint64_t mode = dice_below(&first, 8);
+	const uint64_t mode = dice_below(&first, MODES);
 	const bool mostly = options->repair == IMAGO_REPAIR_MOSTLY;
-	call.as_bytes = mode == 0 && mostly && options->only == NULL;
-	call.closed = options->repair == IMAGO_REPAIR_ALWAYS || (mostly && mode != 1);
-	call.sound = mode >= 8 - SOUND_MODES && mostly;
-	call.lies = mostly && mode == 1 && options->only == NULL && !dice_one_in(&first, 4);
+	const bool open = mode >= BYTES_MODES && mode < BYTES_MODES + OPEN_MODES;
+	call.as_bytes = mode < BYTES_MODES && mostly && options->only == NULL;
+	call.closed = options->repair == IMAGO_REPAIR_ALWAYS || (mostly && !open);
+	call.sound = mode >= MODES - SOUND_MODES && mostly;
+	call.lies = mostly && open && options->only == NULL && !dice_one_in(&first, 4);
 	if (options->only == NULL && dice_one_in(&first, 2)) {
 		call.swarm = dice_roll(&first) | 1;
 	}

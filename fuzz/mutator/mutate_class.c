@@ -91,10 +91,11 @@ mutate_class_superclass(subject *s)
 		return false;
 	}
 	bool one;
-	switch (dice_below(&s->dice, 4)) {
+	switch (dice_below(&s->dice, 5)) {
 	case 0:
 		return subject_store(s, &cls, SUPERCLASS, cls.oop);
-	case 1: /* a circle of two, of which half may be there */
+	case 1:
+	case 3: /* a circle of two, of which half may be there */
 		one = subject_store(s, &cls, SUPERCLASS, other.oop);
 		return subject_store(s, &other, SUPERCLASS, cls.oop) || one;
 	case 2:

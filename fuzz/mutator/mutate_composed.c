@@ -234,18 +234,39 @@ mutate_composed_rename(subject *s)
 	return renamed;
 }
 
+/* The metadata file of a segment. */
+static void
+name_metadata(const imago_segment *segment, char name[IMAGO_PART_SIZE])
+{
+	const size_t stem = strcspn(segment->part, ".");
+	snprintf(name, IMAGO_PART_SIZE, "%.*s.ston", (int)(stem < 16 ? stem : 16), segment->part);
+}
+
+static const imago_segment *
+last_of_old_space(const subject *s)
+{
+	const imago_segment *last = &s->heap->segments[s->heap->num_segments - 1];
+	return last->space == IMAGO_SPACE_PERM && s->heap->num_segments > 1 ? last - 1 : last;
+}
+
 bool
 mutate_composed_address(subject *s)
 {
 	const imago_segment *segment = &s->heap->segments[dice_below(&s->dice, s->heap->num_segments)];
 	char name[IMAGO_PART_SIZE];
+	char last_name[IMAGO_PART_SIZE];
 	const imago_segment *other = &s->heap->segments[dice_below(&s->dice, s->heap->num_segments)];
-	const size_t stem = strcspn(segment->part, ".");
-	snprintf(name, sizeof name, "%.*s.ston", (int)(stem < 16 ? stem : 16), segment->part);
+	name_metadata(segment, name);
+	name_metadata(last_of_old_space(s), last_name);
 	const imago_addr perm = subject_word(s) == 8 ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32;
-	switch (dice_below(&s->dice, 7)) {
-	case 5: /* the last bytes reach into permanent space */
-		return bundle_set(s, name, "startAddress", perm - 8 * (1 + dice_below(&s->dice, 64)));
+	switch (dice_below(&s->dice, 10)) {
+	case 8:
+	case 9: /* elsewhere, and alone there */
+		return bundle_set(s, name, "startAddress",
+		                  segment->start + (UINT64_C(8) << dice_below(&s->dice, 20)));
+	case 5:
+	case 7: /* the last bytes of old space reach into permanent space */
+		return bundle_set(s, last_name, "startAddress", perm - 8 * (1 + dice_below(&s->dice, 64)));
 	case 6:
 		return bundle_set(s, name, "startAddress",
 		                  segment->start + 8 * (1 + dice_below(&s->dice, 64)));
@@ -283,8 +304,7 @@ mutate_composed_data_size(subject *s)
 {
 	const imago_segment *segment = &s->heap->segments[dice_below(&s->dice, s->heap->num_segments)];
 	char name[IMAGO_PART_SIZE];
-	const size_t stem = strcspn(segment->part, ".");
-	snprintf(name, sizeof name, "%.*s.ston", (int)(stem < 16 ? stem : 16), segment->part);
+	name_metadata(segment, name);
 	const uint64_t size = segment->size + segment->bridge_size;
 	const uint64_t step = 8 * (1 + dice_below(&s->dice, 8));
 	switch (dice_below(&s->dice, 3)) {

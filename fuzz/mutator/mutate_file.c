@@ -100,7 +100,7 @@ mutate_file_container(subject *s)
 bool
 mutate_file_generate(subject *s)
 {
-	static const uint32_t numbers[] = {6502, 6504, 6521, 7033, 68021, 68533};
+	static const uint32_t numbers[] = {6502, 6504, 6505, 6521, 7033, 68021, 68533};
 	enum { NUM_NUMBERS = sizeof numbers / sizeof numbers[0], MOST_RECORDS = 48 };
 	uint8_t description[IMAGO_GENERATE_PREFIX + MOST_RECORDS * IMAGO_GENERATE_RECORD];
 	const imago_generate_options options = {
@@ -113,6 +113,9 @@ mutate_file_generate(subject *s)
 	imago_heap *heap = NULL;
 	for (size_t i = 0; i < size; i++) {
 		description[i] = (uint8_t)dice_roll(&s->dice);
+		if (i % IMAGO_GENERATE_RECORD != 0 && dice_one_in(&s->dice, 2)) {
+			description[i] &= 7; /* sizes and counts are mostly small; the first byte is a kind */
+		}
 	}
 	imago_allocator_init(&allocator, 4 * (uint64_t)MEBIBYTE);
 	bool done = false;

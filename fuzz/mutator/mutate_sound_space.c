@@ -129,15 +129,36 @@ mutate_sound_second_index(subject *s)
 	       subject_set_bits(s, &object, 0, 22, index);
 }
 
+static bool
+is_special_object(const subject *s, imago_oop oop)
+{
+	enum { NUM_SPECIAL_OBJECTS = 60 };
+	for (uint64_t i = 0; i < NUM_SPECIAL_OBJECTS; i++) {
+		if (imago_special_object_at(s->heap, i) == oop) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A V3 object says by a word what its class is, and no longer by a compact index. */
 bool
 mutate_sound_class_word(subject *s)
 {
-	enum { WORD = 4, TYPE_CLASS = 1, TYPE_SHORT = 3, COMPACT_INDEX = 31 << 12 };
+	enum { WORD = 4, TYPE_CLASS = 1, TYPE_SHORT = 3, COMPACT_INDEX = 31 << 12, MOST_ATTEMPTS = 8 };
 	imago_object object;
 	imago_object cls;
-	if (!ruled_pick_plain(s, CHUNK_ANY, &object) || object.v3_type != TYPE_SHORT ||
-	    object.class_index == 0 || !subject_class_of(s, &object, &cls) ||
+	/* How a body of bits is turned, its class alone says; best one that the VM knows. */
+	const chunk_kind kind = dice_one_in(&s->dice, 2) ? CHUNK_BITS : CHUNK_ANY;
+	for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+		if (!ruled_pick_plain(s, kind, &object) || !subject_class_of(s, &object, &cls)) {
+			return false;
+		}
+		if (kind == CHUNK_ANY || is_special_object(s, cls.oop)) {
+			break;
+		}
+	}
+	if (object.v3_type != TYPE_SHORT || object.class_index == 0 ||
 	    !move_resize(s, object.segment, object.chunk, 0, WORD)) {
 		return false;
 	}

@@ -1,6 +1,7 @@
 /* mutate_tail.c: the end of the file. */
 #include <string.h>
 
+#include "bundle.h"
 #include "mutations.h"
 
 bool
@@ -24,16 +25,31 @@ mutate_tail_truncate(subject *s)
 	return true;
 }
 
+/* The last file of a bundle is a segment's bytes, behind which there may be more. */
+static bool
+ends_in_data(const subject *s)
+{
+	const char *name = s->num_files > 0 ? s->files[s->num_files - 1].name : "";
+	const size_t length = strlen(name);
+	return length > 5 && strcmp(name + length - 5, ".data") == 0;
+}
+
 bool
 mutate_tail_extend(subject *s)
 {
+	enum { MOST = 256, DIGITS = 20 };
 	const size_t room = s->capacity - s->size;
-	if (room == 0) {
+	const bool bundle = s->format == IMAGO_FORMAT_COMPOSED;
+	if (room < (bundle ? MOST + DIGITS : 1) || (bundle && !ends_in_data(s))) {
 		return false;
 	}
-	const size_t more = 1 + (size_t)dice_below(&s->dice, room < 256 ? room : 256);
+	const size_t more = 1 + (size_t)dice_below(&s->dice, room < MOST ? room : MOST);
 	for (size_t i = 0; i < more; i++) {
 		s->bytes[s->size++] = (uint8_t)dice_roll(&s->dice);
+	}
+	if (bundle) {
+		s->files[s->num_files - 1].size += more;
+		return bundle_frame(s);
 	}
 	return true;
 }

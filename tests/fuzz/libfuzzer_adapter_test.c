@@ -181,6 +181,36 @@ bytes_that_are_no_image_are_joined_within_the_room(void **state)
 	}
 }
 
+/* Images without errors that it saw once are what it goes on with when the engine has only others.
+ */
+static void
+every_second_mutant_is_made_of_a_sound_image_seen_before(void **state)
+{
+	(void)state;
+	uint8_t no_image[64];
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	test_image image = varied_image(test_layout_find("v3be"), &allocator);
+	unsigned num_walkable = 0;
+	mutant m;
+	memset(no_image, 'a', sizeof no_image);
+	mutant_init(&m, (size_t)image.size + ROOM);
+	for (unsigned seed = 0; seed < 2 * NUM_SEEDS_TRIED; seed++) {
+		const bool remembers = seed < NUM_SEEDS_TRIED;
+		mutant_set(&m, remembers ? image.bytes : no_image,
+		           remembers ? (size_t)image.size : sizeof no_image);
+		m.size = LLVMFuzzerCustomMutator(m.bytes, m.size, m.capacity, seed);
+		assert_true(m.size <= m.capacity);
+		assert_true(mutant_canaries_live(&m));
+		num_walkable += !remembers && is_walkable(m.bytes, m.size);
+	}
+	assert_true(engine_alone() ? num_walkable == 0 : num_walkable > NUM_SEEDS_TRIED / 4);
+	assert_true(num_walkable < NUM_SEEDS_TRIED * 2 / 3);
+	mutant_release(&m);
+	test_image_release(&image);
+	assert_no_leak(&allocator);
+}
+
 int
 main(void)
 {
@@ -189,6 +219,7 @@ main(void)
 	    cmocka_unit_test(crossover_copies_parts_of_the_object_graph),
 	    cmocka_unit_test(crossover_takes_from_the_second_image),
 	    cmocka_unit_test(bytes_that_are_no_image_are_joined_within_the_room),
+	    cmocka_unit_test(every_second_mutant_is_made_of_a_sound_image_seen_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

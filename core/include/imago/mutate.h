@@ -43,8 +43,7 @@ IMAGO_API const imago_mutation *imago_mutation_at(size_t index);
 IMAGO_API bool imago_mutation_is_known(const char *name);
 
 typedef enum imago_mutate_repair {
-	IMAGO_REPAIR_MOSTLY, /* in 7 of 8 cases; sound edits alone in 5 of 8, and bytes alone in 1 of 8
-	                      */
+	IMAGO_REPAIR_MOSTLY, /* in 7 of 8 cases; sound edits alone in 5 of 8, bytes alone in 1 of 16 */
 	IMAGO_REPAIR_ALWAYS,
 	IMAGO_REPAIR_NEVER,
 } imago_mutate_repair;
@@ -71,8 +70,8 @@ typedef struct imago_mutate_report {
 
 /* Mutates size bytes in place and returns the new size, at most capacity. Stacks 1 to 8 edits;
  * repairs sizes and counts in 7 of 8 cases; in 5 of 8 makes only edits that leave an image without
- * errors as such; edits plain bytes in 1 of 8, and whenever the buffer is no readable image. size 0
- * stays 0 when capacity is 0. Memory: at most 8 * capacity + 1 MiB, and for objects taken from an
+ * errors as such; edits plain bytes in 1 of 16, and whenever the buffer is no readable image. size
+ * 0 stays 0 when capacity is 0. Memory: at most 8 * capacity + 1 MiB, and for objects taken from an
  * image, this or another, 16 * its size + 2 MiB. */
 IMAGO_API size_t imago_mutate(uint8_t *buffer, size_t size, size_t capacity, uint64_t seed);
 
