@@ -28,8 +28,8 @@
 enum {
 	MAX_BUGS = 128,
 	MAX_PATH = 4096,
-	ALL_TRIGGERS = 16, /* of a contract's first ones each is tried; then eight in each doubling */
-	LOOK_AT_CAP = 64,  /* runs between two looks at the time */
+	ALL_TRIGGERS = 128, /* of a contract's first ones each is tried; then 64 in each doubling */
+	LOOK_AT_CAP = 64,   /* runs between two looks at the time */
 	NANOSECONDS = 1000000000,
 };
 
@@ -182,7 +182,7 @@ keep_input(size_t bug, int contract, const uint8_t *bytes, size_t size)
 	}
 }
 
-/* All of the first ones, then every second, every fourth …, so that eight are in each doubling. */
+/* All of the first ones, then every second, every fourth …, so that 64 are in each doubling. */
 static bool
 is_tried(uint64_t num_triggers)
 {
