@@ -77,6 +77,11 @@ assembled_file_read(assembled_file *file, const char *path)
 		one->text = strchr(end + 1, '\n');
 		assert_non_null(one->text);
 		read_end(one, end + 1, (size_t)(one->text - end - 1));
+		one->flags = 0;
+		if (strncmp(one->text, "\nflags ", strlen("\nflags ")) == 0) {
+			one->flags = strtoul(one->text + strlen("\nflags "), NULL, 10);
+			one->text = strchr(one->text + 1, '\n');
+		}
 		next = strstr(one->text, "\ncase ");
 		one->length = next != NULL ? (size_t)(next - one->text) + 1 : strlen(one->text);
 	}
@@ -145,6 +150,7 @@ assemble(const assembled_file *file, const assembled_case *one, const test_layou
 		return NULL;
 	}
 	make_active(heap, assembled.entry_method, assembled.entry_offset, assembled.entry_temps);
+	heap->header.flags |= one->flags;
 	return heap;
 }
 

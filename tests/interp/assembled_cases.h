@@ -3,7 +3,9 @@
  *     … what all cases share …
  *     case NAME OF THE CASE
  *     ends quit 42            (or: violation, fuel, idle, memory, and the words the reason begins
- * with) … definitions; the method with an entry is what the active process runs …
+ * with)
+ *     flags 16                (or nothing: the flags of the image's header)
+ *     … definitions; the method with an entry is what the active process runs …
  *
  * A case without an entry for a layout (its "where") is not for that layout. */
 #ifndef IMAGO_TESTS_ASSEMBLED_CASES_H
@@ -22,6 +24,7 @@ typedef struct assembled_case {
 	imago_vm_end end;
 	int exit_status;
 	char reason[MAX_CASE_NAME];
+	uint64_t flags;
 	const char *text;
 	size_t length;
 } assembled_case;
