@@ -151,12 +151,16 @@ check_method_dictionary(check_context *context, const imago_object *cls, imago_o
 	}
 }
 
-/* True for a format that a class may give its instances; 7 is that of immediates. */
+/* True for a format that a class may give its instances: the first of its kind, since the others
+ * tell how much of one object is unused, and differ between word sizes; 7 is that of immediates. */
 static bool
 is_instance_format(const imago_heap *heap, uint8_t format)
 {
 	if (heap->model == IMAGO_SPUR && format == IMAGO_FORMAT_FORWARDED) {
 		return true;
+	}
+	if (heap->model == IMAGO_SPUR && check_plain_format(heap->model, format) != format) {
+		return false;
 	}
 	return imago_format_facts_of(heap->model, heap->layout.word_bytes, format).body !=
 	       IMAGO_BODY_INVALID;

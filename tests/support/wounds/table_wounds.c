@@ -311,13 +311,41 @@ forward_class_to_nil(corpus_case *here)
 }
 
 /* Bits that VMs do not look at, and for which 32-bit images have no room. */
+enum { CLASS_FORMAT = 2, INSTANCE_FORMAT_SHIFT = 16 };
+
 static void
 set_wide_class_format(corpus_case *here)
 {
-	enum { FORMAT = 2 };
 	const imago_oop cls = here->fixture.odd_class;
-	const int64_t format = corpus_integer_value(here, corpus_slot(here, cls, FORMAT));
-	corpus_set_slot(here, cls, FORMAT, corpus_integer(here, format + (INT64_C(1) << 30)));
+	const int64_t format = corpus_integer_value(here, corpus_slot(here, cls, CLASS_FORMAT));
+	corpus_set_slot(here, cls, CLASS_FORMAT, corpus_integer(here, format + (INT64_C(1) << 30)));
+}
+
+/* 11 is that of word objects with half a slot unused in 64 bits, 17 of byte objects with a byte
+ * unused: one object's, not a class's. */
+static void
+set_instance_format(corpus_case *here, int64_t format)
+{
+	const imago_oop cls = here->fixture.odd_class;
+	corpus_set_slot(here, cls, CLASS_FORMAT, corpus_integer(here, format << INSTANCE_FORMAT_SHIFT));
+}
+
+static void
+declare_odd_words(corpus_case *here)
+{
+	set_instance_format(here, IMAGO_FORMAT_BITS32 + 1);
+}
+
+static void
+declare_odd_bytes(corpus_case *here)
+{
+	set_instance_format(here, IMAGO_FORMAT_BITS8 + 1);
+}
+
+static void
+declare_odd_code(corpus_case *here)
+{
+	set_instance_format(here, IMAGO_FORMAT_METHOD + 1);
 }
 
 const wound class_table_wounds[] = {
@@ -340,5 +368,11 @@ const wound class_table_wounds[] = {
      forward_class_to_nil, NULL},
     {"a class format of 32 bits", "class.shape", CORPUS_SPUR64, 0, add_class, set_wide_class_format,
      NULL},
+    {"a class of odd words", "class.instanceSpecification", CORPUS_SPUR, 0, add_class,
+     declare_odd_words, NULL},
+    {"a class of odd bytes", "class.instanceSpecification", CORPUS_SPUR, 0, add_class,
+     declare_odd_bytes, NULL},
+    {"a class of odd code", "class.instanceSpecification", CORPUS_SPUR, 0, add_class,
+     declare_odd_code, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
