@@ -57,6 +57,13 @@ primitive_answer_float(imago_vm *vm, uint32_t num_args, double value)
 	if (primitive_class_shape(vm, cls, &shape) && !vm->kind.v3) {
 		format = shape.format;
 	}
+	/* The image may have put any class in Float's place, also one of slots or of code. */
+	imago_body body = imago_format_facts_of(vm->kind.v3 ? IMAGO_V3 : IMAGO_SPUR,
+	                                        (uint8_t)imago_word_bytes(vm->kind), (uint8_t)format)
+	                      .body;
+	if (body != IMAGO_BODY_BITS32 && body != IMAGO_BODY_BITS64) {
+		return vm_fail(vm, NO_MEMORY);
+	}
 	if (!vm_reserve(vm, imago_memory_object_bytes(vm->kind, num_slots))) {
 		return false;
 	}
@@ -65,14 +72,14 @@ primitive_answer_float(imago_vm *vm, uint32_t num_args, double value)
 	if (oop == 0 || imago_memory_num_bytes(vm->memory, oop) != 8) {
 		return vm_fail(vm, NO_MEMORY);
 	}
-	uint8_t *body = imago_memory_body(vm->memory, oop, vm->kind);
-	if (imago_memory_body_kind(vm->memory, oop) == IMAGO_BODY_BITS64) {
-		memcpy(body, &bits, sizeof bits);
+	uint8_t *to = imago_memory_body(vm->memory, oop, vm->kind);
+	if (body == IMAGO_BODY_BITS64) {
+		memcpy(to, &bits, sizeof bits);
 	} else {
 		uint32_t halves[2];
 		halves[vm->memory->floats_low_first ? 0 : 1] = (uint32_t)bits;
 		halves[vm->memory->floats_low_first ? 1 : 0] = (uint32_t)(bits >> 32);
-		memcpy(body, halves, sizeof halves);
+		memcpy(to, halves, sizeof halves);
 	}
 	return vm_answer(vm, num_args, oop);
 }
