@@ -148,6 +148,48 @@ an_image_is_told_whether_it_was_saved(void **state)
 	}
 }
 
+/* Nobody has room for what would be saved: the run ends. */
+static void
+a_snapshot_without_memory_ends_the_run(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
+		caller c = {.keeps = true};
+		imago_allocator allocator;
+		imago_error error;
+		imago_vm *vm;
+		imago_vm_result result;
+		const imago_vm_options options = {
+		    .growth = 1 << 20, .eden_bytes = 1 << 14, .save = take_saved, .payload = &c};
+		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+		imago_heap *heap = image_of(saves, &test_layouts[i], &allocator);
+		assert_int_equal(imago_vm_create(&vm, heap, &options, &allocator, &error), IMAGO_OK);
+		imago_heap_destroy(heap);
+		allocator.budget = allocator.used;
+		imago_vm_run(vm, FUEL, &result);
+		assert_int_equal(result.end, IMAGO_VM_MEMORY);
+		assert_string_equal(result.reason, "no room for a snapshot");
+		assert_int_equal(c.num_saved, 0);
+		imago_vm_destroy(vm);
+		assert_int_equal(allocator.used, 0);
+	}
+}
+
+static void
+a_status_that_is_none_is_0(void **state)
+{
+	(void)state;
+	imago_vm_result result;
+	const imago_vm_options options = {.growth = 1 << 20};
+	run("method Test run\nentry\n\tpush self . push 'x' . send exit:\n", &test_layouts[0], options,
+	    &result);
+	assert_int_equal(result.end, IMAGO_VM_QUIT);
+	assert_int_equal(result.exit_status, 0);
+	run("method Test run\nentry\n\tpush self . push -1 . send exit:\n", &test_layouts[0], options,
+	    &result);
+	assert_int_equal(result.exit_status, 255);
+}
+
 /* ---- What is printed. */
 
 static void
@@ -399,6 +441,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_image_is_told_whether_it_was_saved),
+	    cmocka_unit_test(a_snapshot_without_memory_ends_the_run),
+	    cmocka_unit_test(a_status_that_is_none_is_0),
 	    cmocka_unit_test(bytes_are_printed_and_nothing_else),
 	    cmocka_unit_test(a_full_memory_ends_the_run),
 	    cmocka_unit_test(a_collection_without_tables_fails),
