@@ -18,6 +18,8 @@ install(EXPORT imago NAMESPACE imago:: FILE imago-targets.cmake DESTINATION ${im
 configure_package_config_file(cmake/imago-config.cmake.in imago-config.cmake
                               INSTALL_DESTINATION ${imago_cmake_folder})
 write_basic_package_version_file(imago-config-version.cmake COMPATIBILITY SameMinorVersion)
+# The prefix as seen from the .pc file, so that what is installed may be moved.
+file(RELATIVE_PATH imago_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/imago.pc.in imago.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/imago-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/imago-config-version.cmake

@@ -21,18 +21,18 @@ cmake -G "$generator" -S "$here/consumer" -B "$place/consumer" -DCMAKE_PREFIX_PA
 works "$place/consumer/consumer_static"
 works "$place/consumer/consumer_shared"
 
-# The .pc file names the prefix of the configuration; pkg-config can say another.
+# The .pc file finds the prefix from where it lies: the configuration's was another.
 pc=$(find "$place/usr" -name imago.pc)
 # shellcheck disable=SC2046 # flags
 "$compiler" "$here/consumer/consumer.c" -o "$place/by_pkg_config" \
-	$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$place/usr" --cflags --libs imago)
+	$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs imago)
 works "$place/by_pkg_config"
 
 # And from C++, where there is a compiler for it.
 if command -v c++ >/dev/null; then
 	# shellcheck disable=SC2046
 	c++ -std=c++20 -x c++ "$here/consumer/consumer.c" -x none -o "$place/as_cxx" \
-		$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$place/usr" --cflags --libs imago)
+		$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs imago)
 	works "$place/as_cxx"
 fi
 "$place/usr/bin/imago" --version >/dev/null || { echo "FAILED: the installed command"; exit 1; }
