@@ -83,7 +83,7 @@ step_push_array(imago_vm *vm, uint32_t size, bool filled)
 {
 	if ((filled && vm_stack_depth(vm) < size) || (!filled && !vm_has_room(vm, 1)) ||
 	    (size == 0 && !vm_has_room(vm, 1))) {
-		return step_judge(vm, vm_violation(vm, filled ? STACK_EMPTY : STACK_FULL));
+		return step_judge(vm, vm_violation(vm, filled && size > 0 ? STACK_EMPTY : STACK_FULL));
 	}
 	if (!vm_reserve(vm, imago_memory_object_bytes(vm->kind, size))) {
 		return ENDED;
@@ -109,7 +109,7 @@ step_push_closure(imago_vm *vm, uint32_t num_args, uint32_t num_copied, uint32_t
 {
 	int64_t left = vm->frame.code_end - vm->frame.ip;
 	if (vm_stack_depth(vm) < num_copied || (num_copied == 0 && !vm_has_room(vm, 1))) {
-		return step_judge(vm, vm_violation(vm, STACK_EMPTY));
+		return step_judge(vm, vm_violation(vm, num_copied > 0 ? STACK_EMPTY : STACK_FULL));
 	}
 	if (size > left) {
 		return step_judge(vm, vm_violation(vm, "a block is longer than its method"));
@@ -160,7 +160,7 @@ step_push_full_closure(imago_vm *vm, uint32_t literal, uint8_t flags)
 	uint32_t taken = num_copied + ((flags & RECEIVER_ON_STACK) != 0);
 	vm_method block;
 	if (vm_stack_depth(vm) < taken || (taken == 0 && !vm_has_room(vm, 1))) {
-		return step_judge(vm, vm_violation(vm, STACK_EMPTY));
+		return step_judge(vm, vm_violation(vm, taken > 0 ? STACK_EMPTY : STACK_FULL));
 	}
 	if (literal >= vm->frame.num_literals) {
 		return step_judge(vm, vm_violation(vm, "no such literal"));
