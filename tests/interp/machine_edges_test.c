@@ -404,6 +404,38 @@ an_image_without_a_process_is_not_saved(void **state)
 	assert_int_equal(allocator.used, 0);
 }
 
+/* ---- Why a primitive failed. */
+
+/* Where the image has a table of words, its method is told the word. */
+static void
+the_word_for_a_failure_is_the_one_of_the_table(void **state)
+{
+	(void)state;
+	static const char code[] =
+	    "method Object at: index\n\tprimitive 60\n\treturn nil\n"
+	    "method Object failing | code\n\tprimitive 60\n\tbytes %d %d\n"
+	    "\tpush code . return\n"
+	    "method Test run | word\nentry\n"
+	    "\tpush self . send failing . pop word\n"
+	    "\tpush self . send specials . push 52 . send at: . push 4 . send at:\n"
+	    "\tpush word . send == . jumpTrue same\n"
+	    "\tpush self . push 1 . send exit:\nsame:\n"
+	    "\tpush self . push 2 . send exit:\n";
+	static const struct {
+		const char *layout;
+		int byte, operand;
+	} ways[] = {{"spur64-68533", 245, 0}, {"spur64", 129, 64}, {"spur32be", 129, 64}};
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		char text[1024];
+		imago_vm_result result;
+		const imago_vm_options options = {.growth = 1 << 20};
+		(void)snprintf(text, sizeof text, code, ways[i].byte, ways[i].operand);
+		run(text, test_layout_find(ways[i].layout), options, &result);
+		assert_int_equal(result.end, IMAGO_VM_QUIT);
+		assert_int_equal(result.exit_status, 2);
+	}
+}
+
 /* ---- What is told of the end. */
 
 static void
@@ -448,6 +480,7 @@ main(void)
 	    cmocka_unit_test(a_collection_without_tables_fails),
 	    cmocka_unit_test(images_without_somebody_to_go_on_are_refused),
 	    cmocka_unit_test(an_image_without_a_process_is_not_saved),
+	    cmocka_unit_test(the_word_for_a_failure_is_the_one_of_the_table),
 	    cmocka_unit_test(the_method_of_the_end_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
