@@ -613,7 +613,8 @@ interpret(imago_vm *vm, const loop_mode m)
 			leave(vm, &r);
 			outcome = step_judge(vm, vm_return_from_block(vm, value));
 			break;
-		/* ---- On with the next one: places of their own (frequent.h). */
+		/* ---- On with the next one: places of their own (frequent.h), in which the same is meant
+		 * to stand. NOLINTBEGIN(bugprone-branch-clone) */
 		next_push:
 			GO_ON_WITH_NEXT
 		next_pop:
@@ -626,6 +627,7 @@ interpret(imago_vm *vm, const loop_mode m)
 			GO_ON_WITH_NEXT
 		next_return:
 			GO_ON_WITH_NEXT
+		/* NOLINTEND(bugprone-branch-clone) */
 		default:
 			r.ip += vm_bytecode_length(op) - 1;
 			reason = "an unused bytecode";

@@ -331,9 +331,8 @@ new_classes_are_given_places_in_the_table(void **state)
 			last = index;
 		}
 		assert_true(f.memory->num_class_pages > pages);
-		imago_oop cls = imago_memory_slot(f.memory, f.roots[0], CLASS_PAGE + 9, f.kind);
 		assert_true(imago_memory_reserve(f.memory, 100));
-		cls = imago_memory_slot(f.memory, f.roots[0], CLASS_PAGE + 9, f.kind);
+		imago_oop cls = imago_memory_slot(f.memory, f.roots[0], CLASS_PAGE + 9, f.kind);
 		f.roots[1] = make(&f, cls, IMAGO_FORMAT_INDEXABLE, 2);
 		assert_int_equal(imago_memory_class_of(f.memory, f.roots[1]), cls);
 		assert_int_equal(imago_memory_class_tag(f.memory, f.roots[1]), last);
@@ -588,7 +587,7 @@ permanent_objects_are_remembered_without_memory_for_a_list(void **state)
 		uint64_t before = f.memory->collections.bytes_freed;
 		assert_true(imago_memory_collect(f.memory, false));
 		assert_true(imago_memory_collect(f.memory, true));
-		assert_true(f.memory->collections.bytes_freed > before + PERM_ARRAYS / 2 * 8);
+		assert_true(f.memory->collections.bytes_freed > before + (uint64_t)PERM_ARRAYS / 2 * 8);
 		close_memory(&f);
 	}
 }
