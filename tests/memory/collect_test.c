@@ -1,93 +1,23 @@
 /* collect_test.c: the collectors one by one: what each keeps, lets go of, and does not touch. */
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "assertions.h"
-#include "layouts.h"
+#include "memory_fixture.h"
 #include "rebuilds.h"
-#include "small_image.h"
-
-#include "imago/builder.h"
-#include "imago/object_memory.h"
 
 enum { GROWTH = 1 << 20, EDEN = 1 << 14, PERM_ARRAYS = 64, PERM_ARRAY_SLOTS = 2000 };
 
-/* A memory, and the oops that a test holds on to. */
-typedef struct fixture {
-	imago_allocator allocator;
-	imago_object_memory *memory;
-	imago_memory_kind kind;
-	imago_oop roots[8];
-} fixture;
-
 static void
-visit_roots(void *payload, imago_visit_root_fn *visit, void *visitor)
+open_built(memory_fixture *f, imago_builder *builder, uint64_t mark_capacity)
 {
-	fixture *f = payload;
-	for (size_t i = 0; i < sizeof f->roots / sizeof f->roots[0]; i++) {
-		visit(visitor, &f->roots[i]);
-	}
-}
-
-static void
-open_memory(fixture *f, imago_builder *builder, uint64_t mark_capacity)
-{
-	imago_error error;
-	const imago_memory_options options = {
-	    .growth = GROWTH, .eden_bytes = EDEN, .mark_capacity = mark_capacity};
-	imago_heap *heap = test_finish(builder);
-	assert_non_null(heap);
-	assert_ok(imago_memory_create(&f->memory, heap, &options, &f->allocator, &error), &error);
-	imago_heap_destroy(heap);
-	f->kind = f->memory->kind;
-	for (size_t i = 0; i < sizeof f->roots / sizeof f->roots[0]; i++) {
-		f->roots[i] = f->memory->nil;
-	}
-	f->memory->visit_roots = visit_roots;
-	f->memory->roots_payload = f;
-}
-
-static void
-close_memory(fixture *f)
-{
-	assert_null(imago_memory_audit(f->memory));
-	imago_memory_destroy(f->memory);
-	assert_no_leak(&f->allocator);
-}
-
-/* The external objects array holds what a test builds into the image. */
-static imago_oop
-built(const fixture *f, uint64_t index)
-{
-	imago_oop array = imago_memory_special(f->memory, IMAGO_SPECIAL_EXTERNAL_OBJECTS);
-	return imago_memory_slot(f->memory, array, index, f->kind);
-}
-
-static imago_builder *
-begin(fixture *f, const test_layout *layout, imago_oop *external)
-{
-	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
-	imago_builder *builder = test_builder(layout, &f->allocator);
-	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
-	*external = imago_builder_new_pointers(builder, array, 8);
-	imago_builder_set_special(builder, IMAGO_SPECIAL_EXTERNAL_OBJECTS, *external);
-	return builder;
-}
-
-static imago_oop
-new_array(fixture *f, uint64_t num_slots)
-{
-	assert_true(imago_memory_reserve(f->memory, imago_memory_object_bytes(f->kind, num_slots)));
-	imago_oop cls = imago_memory_special(f->memory, IMAGO_SPECIAL_CLASS_ARRAY);
-	imago_oop made = imago_memory_make(f->memory, cls, IMAGO_FORMAT_INDEXABLE, num_slots);
-	assert_int_not_equal(made, 0);
-	return made;
+	open_memory(f, test_finish(builder),
+	            (imago_memory_options){
+	                .growth = GROWTH, .eden_bytes = EDEN, .mark_capacity = mark_capacity});
 }
 
 static uint64_t
-old_bytes(const fixture *f)
+old_bytes(const memory_fixture *f)
 {
 	return f->memory->old_top - f->memory->old_base;
 }
@@ -97,9 +27,9 @@ what_nothing_reaches_gives_its_room_back(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
-		fixture f;
+		memory_fixture f;
 		imago_oop external;
-		open_memory(&f, begin(&f, &test_layouts[i], &external), 0);
+		open_built(&f, begin_image(&f, &test_layouts[i], &external), 0);
 		/* A hundred times the room there is, in objects of all sizes; a few stay. */
 		for (uint64_t k = 0; k < 20000; k++) {
 			imago_oop made = new_array(&f, k % 1000 == 0 ? 3000 : k % 300);
@@ -118,9 +48,9 @@ static void
 a_long_list_needs_no_long_stack(void **state)
 {
 	(void)state;
-	fixture f;
+	memory_fixture f;
 	imago_oop external;
-	open_memory(&f, begin(&f, &test_layouts[0], &external), 1);
+	open_built(&f, begin_image(&f, &test_layouts[0], &external), 1);
 	for (int64_t k = 0; k < 5000; k++) {
 		imago_oop made = new_array(&f, 3);
 		imago_memory_set_slot(f.memory, made, k % 2 == 0 ? 0 : 2, f.roots[0], f.kind);
@@ -144,13 +74,13 @@ weak_slots_let_go_of_what_nothing_else_holds(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
-		fixture f;
+		memory_fixture f;
 		imago_oop external;
-		imago_builder *builder = begin(&f, &test_layouts[i], &external);
+		imago_builder *builder = begin_image(&f, &test_layouts[i], &external);
 		imago_oop weak = imago_builder_new_pointers(
 		    builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 3);
 		imago_builder_store(builder, external, 0, weak);
-		open_memory(&f, builder, 0);
+		open_built(&f, builder, 0);
 		f.roots[0] = new_array(&f, 1);
 		imago_memory_set_slot(f.memory, built(&f, 0), 0, f.roots[0], f.kind);
 		imago_memory_set_slot(f.memory, built(&f, 0), 1, new_array(&f, 1), f.kind);
@@ -170,9 +100,9 @@ ephemerons_whose_keys_only_ephemerons_reach_are_mourned(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		fixture f;
+		memory_fixture f;
 		imago_oop external;
-		imago_builder *builder = begin(&f, &test_layouts[i], &external);
+		imago_builder *builder = begin_image(&f, &test_layouts[i], &external);
 		imago_oop cls = imago_builder_class(builder, IMAGO_KERNEL_EPHEMERON);
 		imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
 		imago_oop ephemerons[3];
@@ -186,7 +116,7 @@ ephemerons_whose_keys_only_ephemerons_reach_are_mourned(void **state)
 		}
 		imago_builder_store(builder, ephemerons[0], 1, keys[1]);
 		imago_builder_store(builder, external, 3, keys[2]);
-		open_memory(&f, builder, i % 2);
+		open_built(&f, builder, i % 2);
 		assert_true(imago_memory_collect(f.memory, false));
 		assert_int_equal(f.memory->collections.num_fired, 2);
 		assert_int_equal(f.memory->num_mourners, 2);
@@ -210,10 +140,10 @@ ephemerons_whose_keys_only_ephemerons_reach_are_mourned(void **state)
 }
 
 static imago_builder *
-begin_with_perm(fixture *f, const test_layout *layout)
+begin_with_perm(memory_fixture *f, const test_layout *layout)
 {
 	imago_oop external;
-	imago_builder *builder = begin(f, layout, &external);
+	imago_builder *builder = begin_image(f, layout, &external);
 	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
 	imago_oop olds[2];
 	for (uint64_t k = 0; k < 2; k++) {
@@ -249,8 +179,8 @@ scavenges_and_old_space_collections_do_not_write_to_permanent_space(void **state
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		fixture f;
-		open_memory(&f, begin_with_perm(&f, &test_layouts[i]), 0);
+		memory_fixture f;
+		open_built(&f, begin_with_perm(&f, &test_layouts[i]), 0);
 		uint64_t size = f.memory->perm_top - f.memory->base;
 		uint8_t *before = imago_allocate(&f.allocator, size, "copy", NULL);
 		assert_non_null(before);
@@ -280,8 +210,8 @@ what_permanent_objects_are_given_is_remembered(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		fixture f;
-		open_memory(&f, begin_with_perm(&f, &test_layouts[i]), 0);
+		memory_fixture f;
+		open_built(&f, begin_with_perm(&f, &test_layouts[i]), 0);
 		for (uint64_t k = 0; k < 4; k++) {
 			imago_memory_set_slot(f.memory, built(&f, k), 77, new_array(&f, 10 + k), f.kind);
 		}
@@ -310,8 +240,8 @@ only_a_global_collection_takes_permanent_garbage(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		fixture f;
-		open_memory(&f, begin_with_perm(&f, &test_layouts[i]), 0);
+		memory_fixture f;
+		open_built(&f, begin_with_perm(&f, &test_layouts[i]), 0);
 		uint64_t perm = f.memory->perm_top - f.memory->base;
 		assert_true(imago_memory_collect(f.memory, false));
 		assert_int_equal(f.memory->perm_top - f.memory->base, perm);
@@ -326,7 +256,7 @@ only_a_global_collection_takes_permanent_garbage(void **state)
 }
 
 static void
-expect_clean_image(fixture *f)
+expect_clean_image(memory_fixture *f)
 {
 	imago_error error;
 	imago_heap *heap;
@@ -338,10 +268,10 @@ expect_clean_image(fixture *f)
 /* Something for each part of a collector, in all spaces: garbage in front, arrays that refer up and
  * down, weak slots; Spur: an ephemeron, permanent space. */
 static imago_builder *
-begin_with_everything(fixture *f, const test_layout *layout)
+begin_with_everything(memory_fixture *f, const test_layout *layout)
 {
 	imago_oop external;
-	imago_builder *builder = begin(f, layout, &external);
+	imago_builder *builder = begin_image(f, layout, &external);
 	imago_oop array = imago_builder_class(builder, IMAGO_KERNEL_ARRAY);
 	imago_oop weak = imago_builder_new_pointers(
 	    builder, imago_builder_class(builder, IMAGO_KERNEL_WEAK_ARRAY), 1);
@@ -366,8 +296,8 @@ begin_with_everything(fixture *f, const test_layout *layout)
 static bool
 collect_failing(const test_layout *layout, bool global, uint64_t k)
 {
-	fixture f;
-	open_memory(&f, begin_with_everything(&f, layout), 0);
+	memory_fixture f;
+	open_built(&f, begin_with_everything(&f, layout), 0);
 	f.roots[0] = new_array(&f, 9);
 	imago_memory_set_slot(f.memory, built(&f, 7), 3, f.roots[0], f.kind);
 	assert_true(imago_memory_scavenge(f.memory));
@@ -419,8 +349,8 @@ a_become_without_memory_changes_nothing(void **state)
 	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
 		bool done = false;
 		for (uint64_t k = 1; !done; k++) {
-			fixture f;
-			open_memory(&f, begin_with_everything(&f, &test_layouts[i]), 0);
+			memory_fixture f;
+			open_built(&f, begin_with_everything(&f, &test_layouts[i]), 0);
 			imago_oop one = new_array(&f, 9);
 			imago_oop other = built(&f, 7);
 			f.roots[0] = one;
@@ -447,8 +377,8 @@ remembered_sets_that_cannot_grow_lose_nothing(void **state)
 {
 	(void)state;
 	for (uint64_t fail = 1; fail < 3; fail++) {
-		fixture f;
-		open_memory(&f, begin_with_perm(&f, &test_layouts[fail]), 0);
+		memory_fixture f;
+		open_built(&f, begin_with_perm(&f, &test_layouts[fail]), 0);
 		imago_oop value = new_array(&f, 5);
 		f.allocator.budget = f.allocator.used; /* nothing more */
 		uint64_t count = 0;
@@ -477,14 +407,14 @@ the_class_table_lets_go_of_dead_classes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
-		fixture f;
+		memory_fixture f;
 		imago_oop external;
-		imago_builder *builder = begin(&f, &test_layouts[i], &external);
+		imago_builder *builder = begin_image(&f, &test_layouts[i], &external);
 		imago_oop cls =
 		    imago_builder_new_class(builder, imago_builder_class(builder, IMAGO_KERNEL_OBJECT),
 		                            "Kept", 1, IMAGO_FORMAT_FIXED);
 		imago_builder_store(builder, external, 0, imago_builder_new_pointers(builder, cls, 1));
-		open_memory(&f, builder, 0);
+		open_built(&f, builder, 0);
 		uint64_t tag = imago_memory_class_tag(f.memory, built(&f, 0));
 		assert_true(imago_memory_collect(f.memory, false));
 		cls = imago_memory_class_of(f.memory, built(&f, 0));
