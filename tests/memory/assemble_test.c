@@ -1,17 +1,6 @@
 /* assemble_test.c: the assembler's text: what it makes, byte by byte, in each set of bytecodes;
  * what it refuses, with the line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "imago/kernel.h"
-#include "imago/method.h"
-#include "small_image.h"
+#include "assembler_texts.h"
 
 static const struct {
 	const char *text, *complaint;
@@ -42,30 +31,12 @@ static const struct {
     {"method Object x | a a\n\tblock b b\n", "too many names, or one twice", 2},
 };
 
-static imago_status
-assemble(const test_layout *layout, const char *text, imago_error *error)
-{
-	imago_allocator allocator;
-	imago_assembled assembled;
-	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	imago_builder *builder = test_builder(layout, &allocator);
-	assert_non_null(builder);
-	imago_status status = imago_assemble(builder, text, IMAGO_BYTECODES_BY_FORMAT, NULL, &assembled,
-	                                     &allocator, error);
-	imago_builder_destroy(builder);
-	assert_int_equal(allocator.used, 0);
-	return status;
-}
-
 static void
 what_a_text_cannot_mean_is_refused_with_its_line(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-		imago_error error;
-		assert_int_equal(assemble(&test_layouts[0], refusals[i].text, &error), IMAGO_EUSAGE);
-		assert_string_equal(error.what, refusals[i].complaint);
-		assert_int_equal(error.found, refusals[i].line);
+		expect_refusal("spur32", refusals[i].text, refusals[i].complaint, refusals[i].line);
 	}
 }
 
@@ -73,23 +44,14 @@ static void
 what_does_not_fit_is_refused(void **state)
 {
 	(void)state;
-	char text[40000] = "method Object x\n";
+	static char text[MAX_TEXT];
 	imago_error error;
-	for (int i = 0; i < 70; i++) {
-		char line[32];
-		(void)snprintf(line, sizeof line, "\tpush %d\n", 1000 + i);
-		strcat(text, line);
-	}
-	assert_int_equal(assemble(&test_layouts[0], text, &error), IMAGO_EUSAGE);
+	write_text(text, &(repetition){"method Object x\n", "\tpush ", 70, "\n", 1000, ""});
+	assert_int_equal(assemble("spur32", text, &error), IMAGO_EUSAGE);
 	assert_string_equal(error.what, "too many literals");
-	strcpy(text, "method Object x\n\tjump far\n");
-	for (int i = 0; i < 1100; i++) {
-		strcat(text, "\tdrop\n");
-	}
-	strcat(text, "far:\n");
-	assert_int_equal(assemble(&test_layouts[0], text, &error), IMAGO_EUSAGE);
-	assert_string_equal(error.what, "a jump to nowhere, or too far");
-	assert_int_equal(error.found, 2);
+	write_text(text,
+	           &(repetition){"method Object x\n\tjump far\n", "\tdrop\n", 1100, NULL, 0, "far:\n"});
+	expect_refusal("spur32", text, "a jump to nowhere, or too far", 2);
 }
 
 /* One method in each set: the bytes are those of formats/bytecodes.md. */
@@ -112,31 +74,16 @@ static const uint8_t sista[] = {1,   64,  96,  209, 65, 234, 3, 232, 7,   239, 4
                                 225, 255, 237, 248, 64, 249, 1, 1,   243, 0,   92};
 
 static void
-expect_code(const char *layout_name, const uint8_t *code, size_t size)
+expect_code(const char *layout_name, const uint8_t *bytes, size_t size)
 {
-	const test_layout *layout = test_layout_find(layout_name);
-	imago_allocator allocator;
-	imago_assembled assembled;
-	imago_error error;
-	imago_object object;
-	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	imago_builder *builder = test_builder(layout, &allocator);
-	assert_int_equal(imago_assemble(builder, sample, IMAGO_BYTECODES_BY_FORMAT, NULL, &assembled,
-	                                &allocator, &error),
-	                 IMAGO_OK);
-	assert_int_equal(assembled.entry_offset, size);
-	imago_heap *heap = test_finish(builder);
-	assert_int_equal(imago_heap_decode_object(heap, assembled.entry_method, &object, &error),
-	                 IMAGO_OK);
-	const imago_method method = imago_method_decode(heap, &object);
-	assert_int_equal(method.num_args, 1);
-	assert_int_equal(method.num_temps, assembled.entry_temps);
-	assert_int_equal(method.end - method.first_bytecode, size);
-	const uint8_t *bytes = imago_heap_bytes(heap, object.body + method.first_bytecode, size);
-	assert_non_null(bytes);
-	assert_memory_equal(bytes, code, size);
-	imago_heap_destroy(heap);
-	assert_int_equal(allocator.used, 0);
+	assembled_code code;
+	assemble_code(&code, layout_name, sample);
+	assert_int_equal(code.assembled.entry_offset, size);
+	assert_int_equal(code.method.num_args, 1);
+	assert_int_equal(code.method.num_temps, code.assembled.entry_temps);
+	assert_int_equal(code.size, size);
+	assert_memory_equal(code.bytes, bytes, size);
+	release_code(&code);
 }
 
 static void
