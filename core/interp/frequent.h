@@ -1,4 +1,5 @@
-/* frequent.h: from a bytecode to the next one, without the loop's head in between.
+/* frequent.h: what bytecodes of the loop end with, and from there to the next one, without the
+ * loop's head in between.
  *
  * Processors predict where an indirect jump leads by where it stands. With one jump for all
  * bytecodes they have little to go by; so those that make up most of what is executed (the second
@@ -75,5 +76,50 @@
 	operands = ++r.ip;              \
 	r.left--;                       \
 	GO_TO_FREQUENT(op)
+
+/* What many cases end with stands once behind them: compilers inline much there. */
+#define SEND(literal, num_args) \
+	selector = (literal);       \
+	count = (num_args);         \
+	goto send_literal
+
+#define PUSH(what)                  \
+	if (!push(vm, &r, (what), m)) { \
+		reason = STACK_FULL;        \
+		break;                      \
+	}                               \
+	goto next_push
+
+#define RETURN(result) \
+	value = (result);  \
+	goto return_from_method
+
+#define RETURN_FROM_BLOCK(result) \
+	value = (result);             \
+	goto return_from_block
+
+/* A conditional jump: */
+#define BRANCH(on_true, distance)                        \
+	if (branch(vm, &r, on_true, distance, &reason, m)) { \
+		goto next_jump;                                  \
+	}                                                    \
+	leave(vm, &r);                                       \
+	outcome = step_must_be_boolean(vm);                  \
+	break
+
+/* A special selector that may do without a send: */
+#define SPECIAL(index)                                                        \
+	CASE_BOTH(176 + (index), 96 + (index)) : if (short_cut(vm, &r, index, m)) \
+	{                                                                         \
+		goto next_special;                                                    \
+	}                                                                         \
+	goto send_special;
+
+#define FREQUENT_SPECIAL(index)                                                                 \
+	CASE_BOTH(176 + (index), 96 + (index)) : special_##index : if (short_cut(vm, &r, index, m)) \
+	{                                                                                           \
+		goto next_special;                                                                      \
+	}                                                                                           \
+	goto send_special;
 
 #endif

@@ -17,51 +17,6 @@ enum {
 
 #define OUT_OF_METHOD "a jump out of the method"
 
-/* What many cases end with stands once behind them: compilers inline much there. */
-#define SEND(literal, num_args) \
-	selector = (literal);       \
-	count = (num_args);         \
-	goto send_literal
-
-#define PUSH(what)                  \
-	if (!push(vm, &r, (what), m)) { \
-		reason = STACK_FULL;        \
-		break;                      \
-	}                               \
-	goto next_push
-
-#define RETURN(result) \
-	value = (result);  \
-	goto return_from_method
-
-#define RETURN_FROM_BLOCK(result) \
-	value = (result);             \
-	goto return_from_block
-
-/* A conditional jump: */
-#define BRANCH(on_true, distance)                        \
-	if (branch(vm, &r, on_true, distance, &reason, m)) { \
-		goto next_jump;                                  \
-	}                                                    \
-	leave(vm, &r);                                       \
-	outcome = step_must_be_boolean(vm);                  \
-	break
-
-/* A special selector that may do without a send: */
-#define SPECIAL(index)                                                        \
-	CASE_BOTH(176 + (index), 96 + (index)) : if (short_cut(vm, &r, index, m)) \
-	{                                                                         \
-		goto next_special;                                                    \
-	}                                                                         \
-	goto send_special;
-
-#define FREQUENT_SPECIAL(index)                                                                 \
-	CASE_BOTH(176 + (index), 96 + (index)) : special_##index : if (short_cut(vm, &r, index, m)) \
-	{                                                                                           \
-		goto next_special;                                                                      \
-	}                                                                                           \
-	goto send_special;
-
 /* Long, as a switch over all bytecodes is. */
 IMAGO_ALWAYS_INLINE void
 /* NOLINTNEXTLINE(readability-function-size) */
