@@ -12,7 +12,6 @@
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
 #include "imago/byte_order.h"
-#include "imago/class_table.h"
 #include "imago/known_objects.h"
 #include "imago/walk.h"
 
@@ -142,26 +141,6 @@ expect_normalised(fuzz_subject *subject)
 	heap->header.flags ^= IMAGO_FLAG_FLOATS_LOW_WORD_FIRST;
 }
 
-/* Where a page of the class table is in truth the inside of another object, its words are turned as
- * that one's, and which objects are Floats is another question afterwards. */
-static bool
-has_same_classes(fuzz_subject *subject, const imago_heap *heap, const imago_heap *turned)
-{
-	imago_class_table classes;
-	imago_class_table classes_of_turned;
-	FUZZ_ASSERT(imago_class_table_create(&classes, heap, &subject->allocator, &subject->error) ==
-	            IMAGO_OK);
-	FUZZ_ASSERT(imago_class_table_create(&classes_of_turned, turned, &subject->allocator,
-	                                     &subject->error) == IMAGO_OK);
-	bool same = classes.num_entries == classes_of_turned.num_entries;
-	for (uint32_t i = 0; same && i < classes.num_entries; i++) {
-		same = imago_class_table_at(&classes, i) == imago_class_table_at(&classes_of_turned, i);
-	}
-	imago_class_table_release(&classes_of_turned);
-	imago_class_table_release(&classes);
-	return same;
-}
-
 static void
 expect_commutes(fuzz_subject *subject, const imago_heap *turned)
 {
@@ -174,7 +153,7 @@ expect_commutes(fuzz_subject *subject, const imago_heap *turned)
 		imago_heap *moved_turned = turn(subject, moved);
 		FUZZ_ORACLE(COMMUTES, moved_turned != NULL);
 		FUZZ_ORACLE(COMMUTES, fuzz_same_header(&turned_moved->header, &moved_turned->header));
-		FUZZ_ORACLE(COMMUTES, !has_same_classes(subject, moved, moved_turned) ||
+		FUZZ_ORACLE(COMMUTES, !fuzz_same_classes(moved, moved_turned) ||
 		                          fuzz_same_segments(turned_moved, moved_turned));
 		imago_heap_destroy(moved_turned);
 	}
@@ -199,7 +178,7 @@ static void
 ask(fuzz_subject *subject, const imago_heap *turned)
 {
 	const uint32_t part = fuzz_choose_part(subject, 4);
-	if (part > 0 && !has_same_classes(subject, subject->heap, turned)) {
+	if (!fuzz_same_classes(subject->heap, turned)) {
 		return;
 	}
 	switch (part) {

@@ -5,6 +5,7 @@
 
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
+#include "imago/class_table.h"
 #include "imago/walk.h"
 
 enum { MEBIBYTE = 1 << 20 };
@@ -198,6 +199,24 @@ fuzz_same_digest(const imago_heap *a, const imago_heap *b)
 	const imago_digest of_a = fuzz_digest(a);
 	const imago_digest of_b = fuzz_digest(b);
 	return fuzz_digest_equal(&of_a, &of_b);
+}
+
+bool
+fuzz_same_classes(const imago_heap *heap, const imago_heap *turned)
+{
+	imago_allocator allocator;
+	imago_class_table classes;
+	imago_class_table classes_of_turned;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	FUZZ_ASSERT(imago_class_table_create(&classes, heap, &allocator, NULL) == IMAGO_OK);
+	FUZZ_ASSERT(imago_class_table_create(&classes_of_turned, turned, &allocator, NULL) == IMAGO_OK);
+	bool same = classes.num_entries == classes_of_turned.num_entries;
+	for (uint32_t i = 0; same && i < classes.num_entries; i++) {
+		same = imago_class_table_at(&classes, i) == imago_class_table_at(&classes_of_turned, i);
+	}
+	imago_class_table_release(&classes_of_turned);
+	imago_class_table_release(&classes);
+	return same;
 }
 
 imago_byte_order

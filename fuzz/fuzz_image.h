@@ -96,6 +96,11 @@ bool fuzz_digest_equal(const imago_digest *a, const imago_digest *b);
 /* True when both heaps have the same digest; neither may refuse. */
 bool fuzz_same_digest(const imago_heap *a, const imago_heap *b);
 
+/* True when class indices name the same classes in both heaps, one in the other byte order. Where a
+ * page of the class table is in truth the inside of another object, its words are turned as that
+ * one's, and which objects are Floats, or of what class, is another question afterwards. */
+bool fuzz_same_classes(const imago_heap *heap, const imago_heap *turned);
+
 imago_byte_order fuzz_other_order(imago_byte_order order);
 
 /* An input taken as an image, with what a target needs to work on it. */

@@ -5,24 +5,14 @@
 
 #include "imago/known_objects.h"
 
-/* What an oop leads to. Without an index of objects, words that look like a header are believed. */
-static bool
-decode_pointer(const imago_heap *heap, const imago_object_index *objects, imago_oop oop,
-               imago_object *out)
-{
-	return imago_oop_is_pointer(heap->tagging, oop) &&
-	       (objects == NULL || imago_object_index_has(objects, oop)) &&
-	       imago_heap_decode_object(heap, oop, out, NULL) == IMAGO_OK;
-}
-
-/* The page in a slot of the hidden roots, or NULL when there is none that can be used. */
+/* The page in slot index of the hidden roots, or NULL when there is none that can be used. */
 static const uint8_t *
-spur_page(const imago_heap *heap, const imago_object_index *objects, const imago_object *roots,
-          uint64_t slot, imago_oop nil)
+spur_page(const imago_heap *heap, const imago_object *roots, uint64_t index, imago_oop nil)
 {
-	imago_oop oop = imago_heap_fetch_slot(heap, roots, slot);
+	imago_oop oop = imago_heap_fetch_slot(heap, roots, index);
 	imago_object page;
-	if (oop == nil || !decode_pointer(heap, objects, oop, &page)) {
+	if (oop == nil || !imago_oop_is_pointer(heap->tagging, oop) ||
+	    imago_heap_decode_object(heap, oop, &page, NULL) != IMAGO_OK) {
 		return NULL;
 	}
 	if (page.body_kind != IMAGO_BODY_POINTERS || page.kind == IMAGO_OBJECT_FREE ||
@@ -33,8 +23,7 @@ spur_page(const imago_heap *heap, const imago_object_index *objects, const imago
 }
 
 static imago_status
-find_spur_pages(imago_class_table *table, const imago_heap *heap, const imago_object_index *objects,
-                imago_error *error)
+find_spur_pages(imago_class_table *table, const imago_heap *heap, imago_error *error)
 {
 	imago_known_objects known;
 	imago_known_objects_find(heap, &known);
@@ -46,8 +35,7 @@ find_spur_pages(imago_class_table *table, const imago_heap *heap, const imago_ob
 	uint64_t num_slots =
 	    roots->num_slots < IMAGO_CLASS_MAX_PAGES ? roots->num_slots : IMAGO_CLASS_MAX_PAGES;
 	uint32_t num_pages = 0;
-	while (num_pages < num_slots &&
-	       spur_page(heap, objects, roots, num_pages, table->nil) != NULL) {
+	while (num_pages < num_slots && spur_page(heap, roots, num_pages, table->nil) != NULL) {
 		num_pages++;
 	}
 	if (num_pages == 0) {
@@ -61,18 +49,18 @@ find_spur_pages(imago_class_table *table, const imago_heap *heap, const imago_ob
 	table->num_pages = num_pages;
 	table->num_entries = num_pages * IMAGO_CLASS_PAGE_SIZE;
 	for (uint32_t i = 0; i < num_pages; i++) {
-		table->pages[i] = spur_page(heap, objects, roots, i, table->nil);
+		table->pages[i] = spur_page(heap, roots, i, table->nil);
 	}
 	return IMAGO_OK;
 }
 
 static imago_status
-find_compact_classes(imago_class_table *table, const imago_heap *heap,
-                     const imago_object_index *objects, imago_error *error)
+find_compact_classes(imago_class_table *table, const imago_heap *heap, imago_error *error)
 {
 	imago_oop oop = imago_special_object_at(heap, IMAGO_SPECIAL_COMPACT_CLASSES);
 	imago_object array;
-	if (oop == table->nil || !decode_pointer(heap, objects, oop, &array) ||
+	if (oop == table->nil || !imago_oop_is_pointer(heap->tagging, oop) ||
+	    imago_heap_decode_object(heap, oop, &array, NULL) != IMAGO_OK ||
 	    array.body_kind != IMAGO_BODY_POINTERS || array.num_slots == 0) {
 		return IMAGO_OK;
 	}
@@ -93,14 +81,6 @@ imago_status
 imago_class_table_create(imago_class_table *table, const imago_heap *heap,
                          imago_allocator *allocator, imago_error *error)
 {
-	return imago_class_table_create_of_objects(table, heap, NULL, allocator, error);
-}
-
-imago_status
-imago_class_table_create_of_objects(imago_class_table *table, const imago_heap *heap,
-                                    const imago_object_index *objects, imago_allocator *allocator,
-                                    imago_error *error)
-{
 	*table = (imago_class_table){
 	    .layout = heap->layout,
 	    .tagging = heap->tagging,
@@ -108,8 +88,8 @@ imago_class_table_create_of_objects(imago_class_table *table, const imago_heap *
 	    .integer_class = imago_special_object_at(heap, IMAGO_SPECIAL_CLASS_SMALL_INTEGER),
 	    .allocator = allocator,
 	};
-	return heap->model == IMAGO_SPUR ? find_spur_pages(table, heap, objects, error)
-	                                 : find_compact_classes(table, heap, objects, error);
+	return heap->model == IMAGO_SPUR ? find_spur_pages(table, heap, error)
+	                                 : find_compact_classes(table, heap, error);
 }
 
 void

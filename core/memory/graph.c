@@ -78,8 +78,7 @@ imago_graph_create(imago_graph *graph, const imago_heap *heap, imago_allocator *
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	status =
-	    imago_class_table_create_of_objects(&graph->classes, heap, &graph->index, allocator, error);
+	status = imago_class_table_create(&graph->classes, heap, allocator, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}

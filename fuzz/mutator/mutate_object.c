@@ -380,9 +380,11 @@ mutate_object_exchange(subject *s)
 		}
 		uint8_t copy[MAX_COPY];
 		const uint64_t size = a.num_slots * subject_word(s);
+		/* Picked by an oop, one may lie within the other. */
+		const uint64_t apart = a.body < b.body ? b.body - a.body : a.body - b.body;
 		uint8_t *one = imago_heap_writable_bytes(s->heap, a.body, size);
 		uint8_t *two = imago_heap_writable_bytes(s->heap, b.body, size);
-		if (size == 0 || size > sizeof copy || one == NULL || two == NULL ||
+		if (size == 0 || size > sizeof copy || apart < size || one == NULL || two == NULL ||
 		    memcmp(one, two, (size_t)size) == 0) {
 			continue;
 		}

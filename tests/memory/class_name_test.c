@@ -1,5 +1,5 @@
-/* class_name_test.c: names of classes are printable, bounded text, whatever the heap says;
- * compact classes may be fewer than 31; and the pages of the table are objects. */
+/* class_name_test.c: names of classes are printable, bounded text, whatever the heap says; and
+ * compact classes may be fewer than 31. */
 #include "assertions.h"
 #include "layouts.h"
 #include "small_image.h"
@@ -210,71 +210,10 @@ what_is_no_string_of_bytes_is_no_name(void **state)
 	}
 }
 
-/* The object whose slots are classes, and where it is found: the first page of Spur's table. */
-static imago_object
-class_array(const imago_heap *heap, imago_object *holder, uint64_t *slot)
-{
-	imago_known_objects known;
-	imago_known_objects_find(heap, &known);
-	*slot = heap->model == IMAGO_SPUR ? 0 : IMAGO_SPECIAL_COMPACT_CLASSES;
-	*holder = heap->model == IMAGO_SPUR ? known.hidden_roots
-	                                    : decode(heap, heap->header.special_objects_oop);
-	return decode(heap, imago_heap_fetch_slot(heap, holder, *slot));
-}
-
-static uint32_t
-num_entries(const imago_heap *heap, const imago_object_index *objects, imago_allocator *allocator)
-{
-	imago_class_table table;
-	imago_error error;
-	assert_ok(imago_class_table_create_of_objects(&table, heap, objects, allocator, &error),
-	          &error);
-	const uint32_t count = table.num_entries;
-	imago_class_table_release(&table);
-	return count;
-}
-
-/* Bytes that are what a page is, header and all, are none when they lie within a ByteArray. */
-static void
-a_page_within_an_object_is_no_page(void **state)
-{
-	enum { ROOM = 16384 };
-	(void)state;
-	for (size_t i = 0; i < NUM_TEST_LAYOUTS; i++) {
-		imago_allocator allocator;
-		imago_object_index objects;
-		imago_error error;
-		imago_object holder;
-		uint64_t slot;
-		imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-		imago_builder *builder = test_builder(&test_layouts[i], &allocator);
-		const imago_oop bytes = imago_builder_new_bits(
-		    builder, imago_builder_class(builder, IMAGO_KERNEL_BYTE_ARRAY), ROOM);
-		imago_heap *heap = test_finish(builder);
-		assert_non_null(heap);
-		const imago_object page = class_array(heap, &holder, &slot);
-		const imago_object array = decode(heap, bytes);
-		assert_true(page.total_bytes <= ROOM);
-		memcpy(imago_heap_writable_bytes(heap, array.body, ROOM),
-		       imago_heap_bytes(heap, page.chunk, page.total_bytes), (size_t)page.total_bytes);
-		assert_ok(imago_object_index_create(&objects, heap, &allocator, &error), &error);
-		const uint32_t count = num_entries(heap, &objects, &allocator);
-		assert_true(count > 0);
-		assert_int_equal(num_entries(heap, NULL, &allocator), count);
-		imago_heap_store_slot(heap, &holder, slot, array.body + (page.oop - page.chunk));
-		assert_int_equal(num_entries(heap, NULL, &allocator), count);
-		assert_int_equal(num_entries(heap, &objects, &allocator), 0);
-		imago_object_index_release(&objects);
-		imago_heap_destroy(heap);
-		assert_no_leak(&allocator);
-	}
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_page_within_an_object_is_no_page),
 	    cmocka_unit_test(what_is_no_string_of_bytes_is_no_name),
 	    cmocka_unit_test(a_name_is_cut_to_the_room_there_is),
 	    cmocka_unit_test(what_is_no_printable_ascii_becomes_question_marks),

@@ -14,7 +14,6 @@
 #include "imago/error.h"
 #include "imago/heap.h"
 #include "imago/object.h"
-#include "imago/object_index.h"
 
 /* The pages of the table, looked up once. Entries are read from the heap, so that a table of 2^22
  * entries costs no copy; the heap must outlive it. */
@@ -34,14 +33,6 @@ typedef struct imago_class_table {
 IMAGO_API imago_status imago_class_table_create(imago_class_table *table, const imago_heap *heap,
                                                 imago_allocator *allocator,
                                                 imago_error *error) IMAGO_NODISCARD;
-/* The same, of pages that are objects: in a broken image an oop may lead into the middle of one, to
- * words that look like a page in one byte order and not in the other. The index is needed for this
- * call only. */
-IMAGO_API imago_status imago_class_table_create_of_objects(imago_class_table *table,
-                                                           const imago_heap *heap,
-                                                           const imago_object_index *objects,
-                                                           imago_allocator *allocator,
-                                                           imago_error *error) IMAGO_NODISCARD;
 IMAGO_API void imago_class_table_release(imago_class_table *table);
 
 /* The class with that index; 0 for nil, for a slot that is no pointer, and past the end. */
