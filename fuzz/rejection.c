@@ -275,19 +275,26 @@ leads_to(const imago_heap *heap, imago_oop oop, imago_addr first, imago_addr end
 	return false;
 }
 
+/* True when the object where the wound is refers to another one: by a slot, or as its class. */
+static bool
+wounded_refers_to(operation *op, const imago_heap *heap, imago_oop oop)
+{
+	imago_object wounded;
+	return imago_heap_decode_chunk(heap, op->wound.first, &wounded, NULL) == IMAGO_OK &&
+	       (leads_to(heap, wounded.oop, oop, oop + 1) ||
+	        class_of_oop(heap, wounded.oop, &op->allocator) == oop);
+}
+
 /* True when the object of a finding and what is wounded have to do with each other: one refers to
- * the other, or the object's class is wounded, or another one than it was. */
+ * the other, or did before the wound, or the object's class is wounded, or another one than it was.
+ */
 static bool
 is_related(operation *op, imago_oop oop)
 {
 	const imago_heap *heap = op->after.heap;
 	const wound *w = &op->wound;
-	imago_object wounded;
-	if (leads_to(heap, oop, w->first, w->end)) {
-		return true;
-	}
-	if (imago_heap_decode_chunk(heap, w->first, &wounded, NULL) == IMAGO_OK &&
-	    leads_to(heap, wounded.oop, oop, oop + 1)) {
+	if (leads_to(heap, oop, w->first, w->end) || wounded_refers_to(op, heap, oop) ||
+	    wounded_refers_to(op, op->before.heap, oop)) {
 		return true;
 	}
 	const imago_addr cls = class_of_oop(heap, oop, &op->allocator);

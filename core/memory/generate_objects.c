@@ -158,7 +158,7 @@ generate_float(generation *gen, generated_record *record)
 	}
 	double value = 0;
 	memcpy(&value, &bits, sizeof value);
-	generate_note(record, GENERATED_OBJECT, imago_builder_float(gen->builder, value), 0, 0);
+	generate_note(record, GENERATED_FLOAT, imago_builder_float(gen->builder, value), 0, 0);
 }
 
 void

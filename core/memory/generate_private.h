@@ -9,6 +9,7 @@
 typedef enum generated_what {
 	GENERATED_NOTHING,
 	GENERATED_OBJECT,
+	GENERATED_FLOAT, /* an object in some layouts, an immediate in others */
 	GENERATED_CLASS,
 	GENERATED_METHOD,
 	GENERATED_CONTEXT,

@@ -9,14 +9,15 @@ generate_forwarder(generation *gen, generated_record *record)
 {
 	imago_builder *builder = gen->builder;
 	size_t back = 1 + (size_t)record->a;
-	imago_oop target = back <= gen->at ? gen->records[gen->at - back].oop : 0;
-	bool object = target != 0 && imago_oop_is_pointer(builder->tagging, target) &&
-	              gen->records[gen->at - back].what != GENERATED_FORWARDER;
+	const generated_record *target = back <= gen->at ? &gen->records[gen->at - back] : NULL;
+	bool object = target != NULL && target->oop != 0 &&
+	              imago_oop_is_pointer(builder->tagging, target->oop) &&
+	              target->what != GENERATED_FORWARDER && target->what != GENERATED_FLOAT;
 	if (!builder_is_spur(builder) || generate_in_perm(gen)) {
 		generate_array(gen, record);
 		return;
 	}
-	imago_oop forwarder = imago_builder_new_forwarder(builder, object ? target : builder->nil);
+	imago_oop forwarder = imago_builder_new_forwarder(builder, object ? target->oop : builder->nil);
 	generate_note(record, GENERATED_FORWARDER, forwarder, 0, 0);
 }
 

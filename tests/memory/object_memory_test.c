@@ -53,10 +53,31 @@ what_another_machine_remembered_is_forgotten(void **state)
 	}
 }
 
+/* An image brings the number that hashes are drawn from. Of all there are, these are those from
+ * which zero followed on zero for ever, and their like: few bits, all of them high. */
+static void
+hashes_are_drawn_from_any_seed(void **state)
+{
+	enum { NUM_HIGH = 1 << 16 };
+	(void)state;
+	for (int v3 = 0; v3 < 2; v3++) {
+		const uint32_t limit = v3 != 0 ? 0xFFF : 0x3FFFFF;
+		imago_object_memory memory = {.kind = {.v3 = v3 != 0}};
+		for (uint32_t high = 0; high < NUM_HIGH; high++) {
+			for (uint32_t low = 0; low < 16; low++) {
+				memory.next_hash = high << 16 | low;
+				const uint32_t hash = imago_memory_draw_hash(&memory);
+				assert_true(hash > 0 && hash <= limit);
+			}
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(hashes_are_drawn_from_any_seed),
 	    cmocka_unit_test(what_another_machine_remembered_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

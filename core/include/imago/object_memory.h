@@ -329,12 +329,14 @@ IMAGO_ALWAYS_INLINE uint32_t
 imago_memory_draw_hash(imago_object_memory *memory)
 {
 	uint32_t limit = memory->kind.v3 ? 0xFFF : 0x3FFFFF;
-	uint32_t hash;
-	do {
+	uint32_t hash = 0;
+	for (uint32_t num_zeros = 0; hash == 0; num_zeros++) {
+		/* From some seeds, which an image brings, zero would follow on zero for ever. */
+		memory->next_hash += num_zeros > 1;
 		memory->next_hash = memory->next_hash * 16807 % 2147483647;
 		memory->next_hash += memory->next_hash == 0;
 		hash = memory->next_hash >> 4 & limit;
-	} while (hash == 0);
+	}
 	return hash;
 }
 
