@@ -45,7 +45,8 @@ move_class_word(subject *s, const journey *j, const imago_object *object)
 {
 	uint8_t *word = imago_heap_writable_bytes(s->heap, object->oop - 4, 4);
 	if (object->class_oop != 0 && word != NULL) {
-		imago_store_u32(word, (uint32_t)moved(j, object->class_oop) | object->v3_type,
+		/* What a broken image has for nil may be no address: the header's type stays. */
+		imago_store_u32(word, ((uint32_t)moved(j, object->class_oop) & ~3U) | object->v3_type,
 		                s->heap->layout.byte_order);
 	}
 }

@@ -380,7 +380,7 @@ mutate_object_exchange(subject *s)
 		}
 		uint8_t copy[MAX_COPY];
 		const uint64_t size = a.num_slots * subject_word(s);
-		/* Picked by an oop, one may lie within the other. */
+		/* An edit before this one may have let one grow over the other. */
 		const uint64_t apart = a.body < b.body ? b.body - a.body : a.body - b.body;
 		uint8_t *one = imago_heap_writable_bytes(s->heap, a.body, size);
 		uint8_t *two = imago_heap_writable_bytes(s->heap, b.body, size);

@@ -387,7 +387,8 @@ subject_class_of(const subject *s, const imago_object *object, imago_object *cls
 		}
 		oop = subject_fetch(s, &table, index - 1);
 	}
-	return subject_decode(s, oop, cls) && cls->num_slots >= 3 &&
+	/* In a broken image it may be a free chunk, whose words are sizes and links. */
+	return subject_decode(s, oop, cls) && cls->kind != IMAGO_OBJECT_FREE && cls->num_slots >= 3 &&
 	       cls->body_kind == IMAGO_BODY_POINTERS;
 }
 

@@ -220,6 +220,19 @@ block_of_a_context_without_code_is_the_same_in_all_layouts(void **state)
 	expect_same_digests(&string, 0);
 }
 
+/* A Float is an object or an immediate, by the word size; nothing may depend on which. */
+static void
+a_forwarder_to_a_float_is_the_same_in_all_layouts(void **state)
+{
+	(void)state;
+	/* 1.9375 and a little, a forwarder to it, an array with the last of these in it. */
+	static const uint8_t bytes[] = {0,  0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0x3F, 0xFF, 0, 0xFF,
+	                                23, 0, 0, 0, 0, 0, 0, 0, 0,  1, 0, 0, 0x20, 0,    0, 0};
+	byte_string string = {.size = sizeof bytes};
+	memcpy(string.bytes, bytes, sizeof bytes);
+	expect_same_digests(&string, 0);
+}
+
 static void
 images_are_the_same_on_every_host(void **state)
 {
@@ -530,6 +543,7 @@ main(void)
 	    cmocka_unit_test(the_same_holds_for_image_folders_with_permanent_space),
 	    cmocka_unit_test(layouts_of_one_model_have_the_same_digest),
 	    cmocka_unit_test(block_of_a_context_without_code_is_the_same_in_all_layouts),
+	    cmocka_unit_test(a_forwarder_to_a_float_is_the_same_in_all_layouts),
 	    cmocka_unit_test(images_are_the_same_on_every_host),
 	    cmocka_unit_test(every_format_and_feature_of_spur_is_reached),
 	    cmocka_unit_test(every_format_and_header_type_of_v3_is_reached),

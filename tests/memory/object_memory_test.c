@@ -53,8 +53,8 @@ what_another_machine_remembered_is_forgotten(void **state)
 	}
 }
 
-/* An image brings the number that hashes are drawn from. Of all there are, these are those from
- * which zero followed on zero for ever, and their like: few bits, all of them high. */
+/* An image brings the number that hashes are drawn from. From some with few bits, all of them high,
+ * zero followed on zero for ever. */
 static void
 hashes_are_drawn_from_any_seed(void **state)
 {
