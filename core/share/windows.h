@@ -1,0 +1,41 @@
+/* windows.h: the pages of a section that holds addresses, 16 at a time: read, relocated, shown.
+ *
+ * What is marked with (S) is called by the handlers of signals: only system calls, no locks, and no
+ * byte of a mapping of the file is touched, which may have been cut. Private to the room.
+ */
+#ifndef CORE_SHARE_WINDOWS_H
+#define CORE_SHARE_WINDOWS_H
+
+#include "attachment.h"
+
+/* Why a page cannot be had. */
+typedef struct imago_lost {
+	const char *what;
+	uint64_t offset; /* in the file */
+	int os_error;    /* 0: the file has been cut */
+} imago_lost;
+
+/* IMAGO_EIO from a loss. */
+imago_status imago_fail_lost(imago_error *error, const imago_lost *lost);
+
+/* Reads the pages from a distance in a section into memory and relocates them; size is at most a
+ * window, marks has room for its bits. Returns the number of bytes that could be had, in whole
+ * pages; *lost is set when these are fewer. (S) */
+uint64_t imago_window_read(const imago_attachment *attachment, const imago_attach_section *section,
+                           uint64_t distance, uint64_t size, uint8_t *bytes, uint8_t *marks,
+                           imago_lost *lost);
+
+/* Shows the window of a lazy section around a distance. False and *lost when the page at that
+ * distance cannot be shown. (S) */
+bool imago_window_show(imago_attachment *attachment, const imago_attached_section *section,
+                       uint64_t distance, imago_lost *lost);
+
+/* Whether the whole window around a distance was shown before. (S) */
+bool imago_window_shown(const imago_attachment *attachment, const imago_attached_section *section,
+                        uint64_t distance);
+
+/* In a forked child, before anybody else runs there: what is lazy goes on being lazy. Memory that
+ * cannot be watched any more is closed, because it would read as zeros. (S) */
+void imago_windows_after_fork(imago_attachment *attachment);
+
+#endif
