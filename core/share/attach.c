@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "faults.h"
@@ -269,6 +268,10 @@ fill_attachment(imago_attachment *attachment, int descriptor, const imago_attach
 	if (status == IMAGO_OK) {
 		status = map_sections(attachment, error);
 	}
+	if (status == IMAGO_OK) {
+		/* While it was read, too. */
+		status = imago_identity_check(&attachment->identity, attachment->descriptor, error);
+	}
 	return status == IMAGO_OK ? imago_faults_join(attachment, error) : status;
 }
 
@@ -303,14 +306,11 @@ imago_attach(imago_attachment **out, int descriptor, const imago_attach_plan *pl
              const imago_attach_options *options, imago_allocator *allocator, imago_error *error)
 {
 	const imago_attach_options defaults = {.place = IMAGO_PLACE_WANTED};
-	struct stat facts;
-	if (fstat(descriptor, &facts) != 0) {
-		return imago_fail_os(error, "descriptor", errno);
+	imago_identity identity;
+	imago_status status = imago_identity_take(&identity, descriptor, error);
+	if (status == IMAGO_OK) {
+		status = imago_plan_check(plan, identity.size, error);
 	}
-	if (!S_ISREG(facts.st_mode)) {
-		return imago_fail(error, IMAGO_EUSAGE, "regular file", IMAGO_NO_OFFSET, 0, 0);
-	}
-	imago_status status = imago_plan_check(plan, (uint64_t)facts.st_size, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}
@@ -320,6 +320,7 @@ imago_attach(imago_attachment **out, int descriptor, const imago_attach_plan *pl
 		return IMAGO_ENOMEM;
 	}
 	attachment->allocator = allocator;
+	attachment->identity = identity;
 	attachment->descriptor = attachment->userfault = attachment->memory = NO_FILE;
 	status =
 	    fill_attachment(attachment, descriptor, plan, options == NULL ? &defaults : options, error);

@@ -156,3 +156,35 @@ imago_attachment_fill(imago_attachment *attachment, imago_addr address, uint64_t
 	}
 	return IMAGO_OK;
 }
+
+imago_status
+imago_attachment_check_file(const imago_attachment *attachment, imago_error *error)
+{
+	return imago_identity_check(&attachment->identity, attachment->descriptor, error);
+}
+
+typedef struct guarded {
+	imago_guarded *function;
+	void *payload;
+	imago_status status;
+} guarded;
+
+static void
+run_guarded(void *payload)
+{
+	guarded *call = payload;
+	call->status = call->function(call->payload);
+}
+
+imago_status
+imago_attachment_guard(imago_attachment *attachment, imago_guarded *function, void *payload,
+                       imago_error *error)
+{
+	imago_lost lost;
+	guarded call = {.function = function, .payload = payload};
+	if (!imago_faults_run(attachment, run_guarded, &call, &lost)) {
+		return imago_fail_lost(error, &lost);
+	}
+	const imago_status status = imago_attachment_check_file(attachment, error);
+	return status == IMAGO_OK ? call.status : status;
+}

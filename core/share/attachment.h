@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "identity.h"
 #include "imago/attach.h"
 
 /* Where the pages of a section come from. */
@@ -27,7 +28,8 @@ enum { IMAGO_NUM_SCRATCHES = 4 };
 
 struct imago_attachment {
 	imago_allocator *allocator;
-	int descriptor;  /* the file; our own */
+	int descriptor; /* the file; our own */
+	imago_identity identity;
 	uint64_t serial; /* no other attachment of this process has or had it */
 	imago_layout layout;
 	uint64_t page_size;

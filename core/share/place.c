@@ -8,12 +8,6 @@
 #include "imago/checked.h"
 #include "plan.h"
 
-/* Newer than the headers that imago is compiled with may be; a kernel that does not know it takes
- * the address for a mere wish. */
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
 /* Below, a privileged process could map what NULL points to. */
 #define LOWEST UINT64_C(0x10000)
 
@@ -23,10 +17,10 @@
 static const uint64_t narrow_step = UINT64_C(1) << 24;
 
 static uint8_t *
-reserve(void *wish, uint64_t size, int flags)
+reserve(void *wish, uint64_t size)
 {
-	void *bytes = mmap(wish, (size_t)size, PROT_NONE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	void *bytes =
+	    mmap(wish, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return bytes == MAP_FAILED ? NULL : bytes;
 }
 
@@ -36,7 +30,9 @@ give_back(uint8_t *bytes, uint64_t size)
 	munmap(bytes, (size_t)size);
 }
 
-/* NULL and errno when somebody has any of it, or nobody can have it. */
+/* NULL and errno when somebody has any of it, or nobody can have it. The address is a mere wish: it
+ * is fulfilled where there is room, and never takes a mapping away. (MAP_FIXED_NOREPLACE says so,
+ * too, but thread sanitizer drops the address, and not the flag, of what it does not allow.) */
 static uint8_t *
 reserve_at(uint64_t address, uint64_t size)
 {
@@ -44,7 +40,7 @@ reserve_at(uint64_t address, uint64_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	uint8_t *bytes = reserve((void *)(uintptr_t)address, size, MAP_FIXED_NOREPLACE);
+	uint8_t *bytes = reserve((void *)(uintptr_t)address, size);
 	if (bytes != NULL && (uintptr_t)bytes != address) {
 		give_back(bytes, size);
 		errno = EEXIST;
@@ -70,9 +66,9 @@ reserve_narrow(uint64_t size, uint64_t but)
 static uint8_t *
 reserve_wide(uint64_t size, uint64_t but)
 {
-	uint8_t *bytes = reserve(NULL, size, 0);
+	uint8_t *bytes = reserve(NULL, size);
 	if (bytes != NULL && (uintptr_t)bytes == but) {
-		uint8_t *other = reserve(NULL, size, 0);
+		uint8_t *other = reserve(NULL, size);
 		give_back(bytes, size);
 		return other;
 	}

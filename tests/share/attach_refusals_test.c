@@ -233,7 +233,6 @@ unsound_plans_are_refused_before_memory_is_asked_for(void **state)
 		refusals[i].change(&changed);
 		imago_attachment *attachment = NULL;
 		imago_error error = {.status = IMAGO_OK};
-		print_message("%s\n", refusals[i].what);
 		assert_status(imago_attach(&attachment, changed.descriptor, &changed.plan, NULL,
 		                           &f->allocator, &error),
 		              &error, refusals[i].status);

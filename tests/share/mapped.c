@@ -1,5 +1,5 @@
 /* mapped.c: the file that the tests of core/share attach. */
-#define _GNU_SOURCE /* MAP_FIXED_NOREPLACE */
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,6 +190,21 @@ mapped_expect(const mapped_file *file, const imago_attachment *attachment)
 			mapped_expect_word(file, attachment, i, at);
 		}
 	}
+}
+
+bool
+mapped_matches(const mapped_file *file, const imago_attachment *attachment)
+{
+	const uint64_t delta = mapped_delta(file, attachment);
+	for (size_t i = 0; i < MAPPED_SECTIONS; i++) {
+		const uint8_t *bytes = mapped_section_bytes(file, attachment, i);
+		for (uint64_t at = 0; at < file->sections[i].size; at += file->plan.layout.word_bytes) {
+			if (mapped_word_at(bytes + at, file->plan.layout) != mapped_word(file, i, at, delta)) {
+				return false;
+			}
+		}
+	}
+	return true;
 }
 
 size_t

@@ -44,6 +44,9 @@ uint64_t mapped_word_at(const uint8_t *bytes, imago_layout layout);
 /* Looks at each word of each section of an attachment. */
 void mapped_expect(const mapped_file *file, const imago_attachment *attachment);
 
+/* The same, for threads and children, which cannot fail a test. */
+bool mapped_matches(const mapped_file *file, const imago_attachment *attachment);
+
 /* Looks at one word. */
 void mapped_expect_word(const mapped_file *file, const imago_attachment *attachment, size_t section,
                         uint64_t at);

@@ -114,4 +114,22 @@ IMAGO_API imago_status imago_attachment_room(imago_attachment *attachment, imago
 IMAGO_API imago_status imago_attachment_fill(imago_attachment *attachment, imago_addr address,
                                              uint64_t size, imago_error *error) IMAGO_NODISCARD;
 
+/* What may touch pages that may be gone. Returns IMAGO_OK, or its own status. */
+typedef imago_status imago_guarded(void *payload);
+
+/* Runs a function that touches the attachment. A page that cannot be had (the file was cut, or does
+ * not give its bytes; there is no memory for a copy) ends it, wherever it was, without releasing
+ * anything: IMAGO_EIO, and the page's offset. Whatever it returned counts only if the file is still
+ * as it was: see imago_attachment_check_file. Without a guard, such a page ends the process.
+ *
+ * May be nested, and used by several threads at once. */
+IMAGO_API imago_status imago_attachment_guard(imago_attachment *attachment, imago_guarded *function,
+                                              void *payload, imago_error *error) IMAGO_NODISCARD;
+
+/* IMAGO_EIO when the file is not what was attached: its size, its time of writing or, while it has
+ * as many names as then, its time of change. A newer file under its name is no change of this one;
+ * to rename it, or to change its permissions, is taken for one. */
+IMAGO_API imago_status imago_attachment_check_file(const imago_attachment *attachment,
+                                                   imago_error *error) IMAGO_NODISCARD;
+
 #endif
