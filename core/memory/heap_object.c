@@ -152,7 +152,10 @@ typedef struct chunk_place {
 	const imago_segment *segment;
 	uint64_t position; /* of the chunk, in the segment */
 	uint64_t left;     /* bytes from there to the segment's end */
+	uint64_t wanted;   /* where in the segment the object's oop must be, or ANY_OOP */
 } chunk_place;
+
+#define ANY_OOP UINT64_MAX
 
 static imago_status
 fail_at(const chunk_place *place, imago_status status, const char *what, uint64_t found,
@@ -160,6 +163,26 @@ fail_at(const chunk_place *place, imago_status status, const char *what, uint64_
 {
 	imago_error_set_part(error, place->segment->part);
 	return imago_fail(error, status, what, place->segment->offset + place->position, found, limit);
+}
+
+/* Sets what has to do with places: header bytes before the oop, at the oop, and the body. Called
+ * last, so that nothing is set for a refusal; field by field, as a copied object costs more than
+ * decoding one. */
+static imago_status
+place_object(const chunk_place *place, uint64_t before, uint64_t header_bytes, uint64_t total_bytes,
+             imago_object *out, imago_error *error)
+{
+	if (place->wanted != ANY_OOP && place->position + before != place->wanted) {
+		imago_addr found = place->segment->start + place->position + before;
+		return imago_fail(error, IMAGO_ESTRUCTURE, "oop", place->segment->offset + place->wanted,
+		                  place->segment->start + place->wanted, found);
+	}
+	out->chunk = place->segment->start + place->position;
+	out->oop = out->chunk + before;
+	out->body = out->oop + header_bytes;
+	out->total_bytes = total_bytes;
+	out->segment = (uint32_t)(place->segment - place->heap->segments);
+	return IMAGO_OK;
 }
 
 static imago_status
@@ -197,17 +220,15 @@ decode_spur(const chunk_place *place, imago_object *out, imago_error *error)
 		return fail_at(place, IMAGO_ETRUNCATED, "slot count", num_slots,
 		               (place->left - header_bytes) / layout.word_bytes, error);
 	}
-	imago_addr chunk = place->segment->start + place->position;
-	*out = (imago_object){
-	    .chunk = chunk,
-	    .oop = chunk + header_bytes - SPUR_HEADER_BYTES,
-	    .body = chunk + header_bytes,
-	    .total_bytes = header_bytes + body_bytes,
-	    .num_slots = num_slots,
-	    .segment = (uint32_t)(place->segment - place->heap->segments),
-	};
-	decode_spur_header(place->heap, header, out);
-	return IMAGO_OK;
+	imago_status status = place_object(place, header_bytes - SPUR_HEADER_BYTES, SPUR_HEADER_BYTES,
+	                                   header_bytes + body_bytes, out, error);
+	if (status == IMAGO_OK) {
+		out->num_slots = num_slots;
+		out->class_oop = 0;
+		out->v3_type = 0;
+		decode_spur_header(place->heap, header, out);
+	}
+	return status;
 }
 
 static void
@@ -238,13 +259,26 @@ place_v3(const chunk_place *place, uint32_t size, uint64_t before_base, imago_ob
 		return fail_at(place, IMAGO_ETRUNCATED, "object size", size, place->left - before_base,
 		               error);
 	}
-	out->chunk = place->segment->start + place->position;
-	out->oop = out->chunk + before_base;
-	out->body = out->oop + V3_HEADER_BYTES;
-	out->num_slots = size / 4 - 1;
-	out->total_bytes = before_base + size;
-	out->segment = (uint32_t)(place->segment - place->heap->segments);
-	return IMAGO_OK;
+	imago_status status =
+	    place_object(place, before_base, V3_HEADER_BYTES, before_base + size, out, error);
+	if (status == IMAGO_OK) {
+		out->num_slots = size / 4 - 1;
+	}
+	return status;
+}
+
+/* A free chunk has one word, and no further fields. */
+static imago_status
+decode_v3_free(const chunk_place *place, uint32_t word, imago_object *out, imago_error *error)
+{
+	imago_status status = place_v3(place, word & ~UINT32_C(3), 0, out, error);
+	if (status == IMAGO_OK) {
+		decode_v3_base_header(0, out);
+		out->kind = IMAGO_OBJECT_FREE;
+		out->v3_type = V3_TYPE_FREE;
+		out->class_oop = 0;
+	}
+	return status;
 }
 
 static imago_status
@@ -258,14 +292,8 @@ decode_v3(const chunk_place *place, imago_object *out, imago_error *error)
 	}
 	uint32_t first = imago_load_u32(bytes, order);
 	uint8_t type = first & 3;
-	imago_object object = {.v3_type = type};
 	if (type == V3_TYPE_FREE) {
-		object.kind = IMAGO_OBJECT_FREE;
-		imago_status status = place_v3(place, first & ~UINT32_C(3), 0, &object, error);
-		if (status == IMAGO_OK) {
-			*out = object;
-		}
-		return status;
+		return decode_v3_free(place, first, out, error);
 	}
 	uint64_t before_base = type == V3_TYPE_SIZED ? 8 : type == V3_TYPE_CLASS ? 4 : 0;
 	if (place->left < before_base + V3_HEADER_BYTES) {
@@ -278,14 +306,30 @@ decode_v3(const chunk_place *place, imago_object *out, imago_error *error)
 		return fail_at(place, IMAGO_ESTRUCTURE, "header type",
 		               (base & 3) != type ? base & 3 : class_word & 3, type, error);
 	}
-	object.class_oop = before_base > 0 ? class_word & ~UINT32_C(3) : 0;
-	decode_v3_base_header(base, &object);
 	uint32_t size = type == V3_TYPE_SIZED ? first & ~UINT32_C(3) : base & 0xFC;
-	imago_status status = place_v3(place, size, before_base, &object, error);
+	imago_status status = place_v3(place, size, before_base, out, error);
 	if (status == IMAGO_OK) {
-		*out = object;
+		decode_v3_base_header(base, out);
+		out->kind = IMAGO_OBJECT_ORDINARY;
+		out->v3_type = type;
+		out->class_oop = before_base > 0 ? class_word & ~UINT32_C(3) : 0;
 	}
 	return status;
+}
+
+static imago_status
+decode_at(const imago_heap *heap, const imago_segment *segment, uint64_t position, uint64_t wanted,
+          imago_object *out, imago_error *error)
+{
+	chunk_place place = {
+	    .heap = heap,
+	    .segment = segment,
+	    .position = position,
+	    .left = segment->size - position,
+	    .wanted = wanted,
+	};
+	return heap->model == IMAGO_SPUR ? decode_spur(&place, out, error)
+	                                 : decode_v3(&place, out, error);
 }
 
 imago_status
@@ -296,14 +340,7 @@ imago_heap_decode_chunk(const imago_heap *heap, imago_addr addr, imago_object *o
 	if (segment == NULL) {
 		return imago_fail(error, IMAGO_ERANGE, "object address", IMAGO_NO_OFFSET, addr, 0);
 	}
-	chunk_place place = {
-	    .heap = heap,
-	    .segment = segment,
-	    .position = addr - segment->start,
-	    .left = segment->size - (addr - segment->start),
-	};
-	return heap->model == IMAGO_SPUR ? decode_spur(&place, out, error)
-	                                 : decode_v3(&place, out, error);
+	return decode_at(heap, segment, addr - segment->start, ANY_OOP, out, error);
 }
 
 /* Bytes of header words that stand before the (base) header at oop. */
@@ -328,30 +365,22 @@ imago_status
 imago_heap_decode_object(const imago_heap *heap, imago_oop oop, imago_object *out,
                          imago_error *error)
 {
-	uint64_t offset = imago_heap_offset_of(heap, oop);
+	const imago_segment *segment = imago_heap_segment_of(heap, oop);
+	uint64_t offset = segment != NULL ? segment->offset + (oop - segment->start) : IMAGO_NO_OFFSET;
 	if (oop % imago_heap_alignment(heap) != 0) {
 		return imago_fail(error, IMAGO_EALIGN, "oop", offset, oop, imago_heap_alignment(heap));
 	}
 	uint64_t header_size = heap->model == IMAGO_SPUR ? SPUR_HEADER_BYTES : V3_HEADER_BYTES;
-	const uint8_t *header = imago_heap_bytes(heap, oop, header_size);
-	if (header == NULL) {
+	if (segment == NULL || header_size > segment->size - (oop - segment->start)) {
 		return imago_fail(error, IMAGO_ERANGE, "oop", offset, oop, 0);
 	}
-	uint64_t before = header_bytes_before(heap, header);
-	if (imago_heap_bytes(heap, oop - before, before + header_size) == NULL) {
+	uint64_t position = oop - segment->start;
+	uint64_t before = header_bytes_before(heap, segment->bytes + position);
+	if (before > position) {
 		return imago_fail(error, IMAGO_ETRUNCATED, "header words before the oop", offset, before,
 		                  0);
 	}
-	imago_object object;
-	imago_status status = imago_heap_decode_chunk(heap, oop - before, &object, error);
-	if (status != IMAGO_OK) {
-		return status;
-	}
-	if (object.oop != oop) {
-		return imago_fail(error, IMAGO_ESTRUCTURE, "oop", offset, oop, object.oop);
-	}
-	*out = object;
-	return IMAGO_OK;
+	return decode_at(heap, segment, position - before, position, out, error);
 }
 
 const uint8_t *
