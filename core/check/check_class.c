@@ -289,14 +289,18 @@ check_sole_instance(check_context *context, imago_oop oop)
 	}
 }
 
-/* Calls look for every class that a table or a class word names. */
+/* Calls look for every class that a table or a class word names; most entries of a table are nil.
+ */
 static void
 for_each_class(check_context *context, void (*look)(check_context *context, imago_oop cls))
 {
 	const check_facts *facts = context->facts;
 	const check_class_set *set = &facts->class_words;
 	for (uint32_t i = 0; i < facts->table.num_entries && !check_stopped(context); i++) {
-		look(context, check_table_entry(facts, i));
+		imago_oop cls = check_table_entry(facts, i);
+		if (cls != facts->nil) {
+			look(context, cls);
+		}
 	}
 	for (uint32_t i = 0; i < set->capacity && !check_stopped(context); i++) {
 		if (set->entries[i].cls != 0) {

@@ -180,10 +180,12 @@ check_pages(check_context *context)
 {
 	check_facts *facts = context->facts;
 	const imago_object *roots = &facts->known.hidden_roots;
+	const imago_layout layout = facts->heap->layout;
+	const uint8_t *slots = imago_object_bytes(facts->heap, roots);
 	uint64_t num_good = 0;
 	uint64_t first_nil = IMAGO_CLASS_MAX_PAGES;
 	for (uint64_t i = 0; i < IMAGO_CLASS_MAX_PAGES && !check_stopped(context); i++) {
-		if (check_slot_at(facts, roots, i) == facts->nil) {
+		if (imago_load_word(slots + i * layout.word_bytes, layout) == facts->nil) {
 			if (i < LEAST_PAGES) {
 				check_report_slot(context, IMAGO_RULE_CLASS_TABLE_MISSING_PAGE, roots, i,
 				                  IMAGO_NOTHING_EXPECTED);
@@ -260,8 +262,11 @@ check_entries(check_context *context)
 	for (uint32_t i = 0; i < facts->table.num_entries && !check_stopped(context); i++) {
 		imago_oop oop = check_table_entry(facts, i);
 		imago_object cls;
+		if (oop == facts->nil) {
+			continue; /* as most are */
+		}
 		check_target target = check_find(facts, oop, &cls);
-		if (oop == facts->nil || target == TARGET_UNKNOWN) {
+		if (target == TARGET_UNKNOWN) {
 			continue;
 		}
 		if (target != TARGET_OBJECT) { /* nil behind a forwarder is none either */

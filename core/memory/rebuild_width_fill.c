@@ -157,14 +157,25 @@ fill_pointers(const imago_width_run *width, const imago_object *object, const op
 	if (object->chunk == width->known.hidden_roots.chunk && num_live > IMAGO_FIRST_PRIVATE_ROOT) {
 		num_live = IMAGO_FIRST_PRIVATE_ROOT; /* obj stacks and remembered set are dropped */
 	}
+	const imago_layout layout = graph->heap->layout;
+	const uint8_t *slots = imago_object_bytes(graph->heap, object);
 	imago_oop nil = oop_of(width, 0);
+	imago_oop last = 0; /* the slot translated last, and what it became: equal ones stand in rows */
+	imago_oop last_word = nil;
+	bool has_last = false;
 	for (uint64_t i = 0; i < object->num_slots; i++) {
 		imago_oop word = nil;
 		imago_status status = IMAGO_OK;
 		if (pc_base != 0 && i == IMAGO_CONTEXT_PC) {
 			status = translate_pc(width, object, pc_base, num_literals, &word);
 		} else if (i < num_live) {
-			status = translate(width, object, i, &word);
+			imago_oop slot = imago_load_word(slots + i * layout.word_bytes, layout);
+			if (!has_last || slot != last) {
+				status = translate(width, object, i, &last_word);
+				last = slot;
+				has_last = true;
+			}
+			word = last_word;
 		}
 		if (status != IMAGO_OK) {
 			return status;

@@ -135,7 +135,9 @@ has_many(const imago_heap *heap, const imago_object *object, uint64_t num_slots)
 {
 	const imago_segment *segment = &heap->segments[object->segment];
 	uint64_t behind = segment->start + segment->size - (object->chunk + object->total_bytes);
-	return object->kind == IMAGO_OBJECT_ORDINARY && num_slots >= MANY_SLOTS &&
+	/* Pages of the class table are hidden; hidden words have no pointers that are slots. */
+	bool plain = object->kind == IMAGO_OBJECT_ORDINARY || object->kind == IMAGO_OBJECT_HIDDEN;
+	return plain && num_slots >= MANY_SLOTS &&
 	       behind >= (uint64_t)IMAGO_MARK_GROUP * heap->layout.word_bytes;
 }
 

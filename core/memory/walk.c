@@ -89,9 +89,11 @@ static uint64_t
 count_pointers(const imago_heap *heap, const imago_object *object)
 {
 	uint64_t num_slots = imago_heap_num_pointer_slots(heap, object);
+	const uint8_t *slots = imago_object_bytes(heap, object);
 	uint64_t count = 0;
 	for (uint64_t i = 0; i < num_slots; i++) {
-		count += imago_oop_is_pointer(heap->tagging, imago_heap_fetch_slot(heap, object, i));
+		imago_oop slot = imago_load_word(slots + i * heap->layout.word_bytes, heap->layout);
+		count += imago_oop_is_pointer(heap->tagging, slot);
 	}
 	return count;
 }
