@@ -22,7 +22,8 @@ if(IMAGO_FUZZ_ENGINE MATCHES "^libfuzzer$|-fsanitize=fuzzer")
   target_compile_options(imago_check PRIVATE -fno-sanitize-coverage=trace-cmp)
   # Texts are compared character by character, each an edge of its own, their words by memcmp, which the
   # engine sees; growing an output is no news at all. A third of a run of fuzz_read_composed.
-  foreach(source formats/common/ston.c formats/common/folder.c formats/common/folder_names.c)
+  foreach(source formats/common/ston.c formats/common/folder.c formats/common/folder_names.c
+                 formats/composed/line_reader.c)
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/${source} TARGET_DIRECTORY imago_formats
                  APPEND PROPERTY COMPILE_OPTIONS -fno-sanitize-coverage=trace-cmp)
   endforeach()
