@@ -408,7 +408,9 @@ replace_folder(const target *at, imago_error *error)
 		    sync_folder(at->files, at->parent, "fsync of the parent folder", error);
 		return status == IMAGO_OK && at->exists ? remove_folder(at, error) : status;
 	}
-	if (where == NOT_IN_PLACE) { /* else the temporary name may be the old image's */
+	/* Unknown after an exchange, the temporary name may be the old image's; after a rename it is
+	 * what was made, or nothing. */
+	if (where == NOT_IN_PLACE || !at->exists) {
 		(void)remove_folder(at, NULL);
 	}
 	return imago_fail_os(error, at->exists ? "exchange with the old folder" : "rename", -result);

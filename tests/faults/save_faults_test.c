@@ -250,6 +250,34 @@ every_two_calls_may_fail(void **state)
 	print_message("%" PRIu64 " saves with two faults\n", counts.runs);
 }
 
+/* What was to be renamed has the temporary name still, or nothing has it. */
+static void
+an_interrupted_rename_that_cannot_be_looked_for_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	tally ignored = {0};
+	unsigned num_files = 0;
+	unsigned num_folders = 0;
+	for (size_t i = 0; i < NUM_SAVE_SCENARIOS; i++) {
+		const uint64_t num_calls = num_calls_of(&save_scenarios[i]);
+		for (uint64_t call = 1; call <= num_calls; call++) {
+			trial run;
+			trial_begin(&run, &save_scenarios[i], &ignored);
+			run.plan.faults[0] = (fault){call, FAULT_FAILS, EINTR, 0};
+			run.plan.faults[1] = (fault){call + 1, FAULT_FAILS, EIO, 0};
+			trial_save(&run);
+			if (run.status != IMAGO_OK && strcmp(run.error.what, "rename") == 0) {
+				assert_int_equal(run.outcome, SAVE_OLD);
+				assert_true(scenario_is_tidy(run.scenario, run.disk));
+				num_files += !run.scenario->is_folder;
+				num_folders += run.scenario->is_folder;
+			}
+			trial_end(&run);
+		}
+	}
+	assert_true(num_files > 0 && num_folders > 0);
+}
+
 /* After a kill the next save, on the same disk, is as good as any. */
 static void
 assert_next_save_succeeds(trial *run)
@@ -302,6 +330,7 @@ main(void)
 	    cmocka_unit_test(a_save_without_faults_loses_nothing_wherever_power_is_lost),
 	    cmocka_unit_test(every_call_may_fail_in_every_way_and_power_be_lost_afterwards),
 	    cmocka_unit_test(every_two_calls_may_fail),
+	    cmocka_unit_test(an_interrupted_rename_that_cannot_be_looked_for_leaves_nothing_behind),
 	    cmocka_unit_test(a_kill_at_every_call_leaves_the_old_image_or_the_new_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
