@@ -1,6 +1,6 @@
 /* attach.c: from a plan to mappings, and back. */
 #define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): the C library's own name for it */
-#include "attachment.h"
+#include "attach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -252,7 +252,7 @@ take_plan(imago_attachment *attachment, const imago_attach_plan *plan, imago_err
 
 static imago_status
 fill_attachment(imago_attachment *attachment, int descriptor, const imago_attach_plan *plan,
-                const imago_attach_options *options, imago_error *error)
+                const imago_attach_options *options, bool relocated, imago_error *error)
 {
 	attachment->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 	if (attachment->descriptor < 0) {
@@ -260,6 +260,7 @@ fill_attachment(imago_attachment *attachment, int descriptor, const imago_attach
 	}
 	imago_status status = imago_place_choose(attachment, plan, options, error);
 	if (status == IMAGO_OK) {
+		attachment->delta = relocated ? 0 : attachment->base - plan->start;
 		status = take_plan(attachment, plan, error);
 	}
 	if (status == IMAGO_OK) {
@@ -302,6 +303,29 @@ destroy(imago_attachment *attachment)
 }
 
 imago_status
+imago_attach_checked(imago_attachment **out, int descriptor, const imago_identity *identity,
+                     const imago_attach_plan *plan, const imago_attach_options *options,
+                     bool relocated, imago_allocator *allocator, imago_error *error)
+{
+	imago_attachment *attachment =
+	    imago_allocate(allocator, sizeof *attachment, "attachment", error);
+	if (attachment == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	attachment->allocator = allocator;
+	attachment->identity = *identity;
+	attachment->descriptor = attachment->userfault = attachment->memory = NO_FILE;
+	const imago_status status =
+	    fill_attachment(attachment, descriptor, plan, options, relocated, error);
+	if (status != IMAGO_OK) {
+		destroy(attachment);
+		return status;
+	}
+	*out = attachment;
+	return IMAGO_OK;
+}
+
+imago_status
 imago_attach(imago_attachment **out, int descriptor, const imago_attach_plan *plan,
              const imago_attach_options *options, imago_allocator *allocator, imago_error *error)
 {
@@ -314,22 +338,8 @@ imago_attach(imago_attachment **out, int descriptor, const imago_attach_plan *pl
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	imago_attachment *attachment =
-	    imago_allocate(allocator, sizeof *attachment, "attachment", error);
-	if (attachment == NULL) {
-		return IMAGO_ENOMEM;
-	}
-	attachment->allocator = allocator;
-	attachment->identity = identity;
-	attachment->descriptor = attachment->userfault = attachment->memory = NO_FILE;
-	status =
-	    fill_attachment(attachment, descriptor, plan, options == NULL ? &defaults : options, error);
-	if (status != IMAGO_OK) {
-		destroy(attachment);
-		return status;
-	}
-	*out = attachment;
-	return IMAGO_OK;
+	return imago_attach_checked(out, descriptor, &identity, plan,
+	                            options == NULL ? &defaults : options, false, allocator, error);
 }
 
 void

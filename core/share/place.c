@@ -84,8 +84,7 @@ fits_words(const imago_attach_plan *plan, const imago_attach_options *options, u
 }
 
 static imago_status
-reserve_given(const imago_attach_plan *plan, const imago_attach_options *options, uint8_t **bytes,
-              imago_error *error)
+check_given(const imago_attach_plan *plan, const imago_attach_options *options, imago_error *error)
 {
 	if ((options->base & (imago_page_size() - 1)) != 0) {
 		return imago_fail(error, IMAGO_EALIGN, "base", IMAGO_NO_OFFSET, options->base,
@@ -94,6 +93,24 @@ reserve_given(const imago_attach_plan *plan, const imago_attach_options *options
 	if (!fits_words(plan, options, options->base)) {
 		return imago_fail(error, IMAGO_ERANGE, "base", IMAGO_NO_OFFSET, options->base,
 		                  NARROW_END - 1);
+	}
+	return IMAGO_OK;
+}
+
+imago_status
+imago_place_check(const imago_attach_plan *plan, uint64_t base, imago_error *error)
+{
+	const imago_attach_options options = {.place = IMAGO_PLACE_GIVEN, .base = base};
+	return check_given(plan, &options, error);
+}
+
+static imago_status
+reserve_given(const imago_attach_plan *plan, const imago_attach_options *options, uint8_t **bytes,
+              imago_error *error)
+{
+	const imago_status status = check_given(plan, options, error);
+	if (status != IMAGO_OK) {
+		return status;
 	}
 	*bytes = reserve_at(options->base, plan->span);
 	return *bytes == NULL ? imago_fail_os(error, "base", errno) : IMAGO_OK;
@@ -139,6 +156,5 @@ imago_place_choose(imago_attachment *attachment, const imago_attach_plan *plan,
 	attachment->span = plan->span;
 	attachment->base =
 	    options->relocation == IMAGO_RELOCATION_NONE ? plan->start : (uintptr_t)bytes;
-	attachment->delta = attachment->base - plan->start;
 	return IMAGO_OK;
 }

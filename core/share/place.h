@@ -4,10 +4,14 @@
 
 #include "attachment.h"
 
-/* Reserves the span and sets bytes, span, base and delta. Nobody's memory is taken away. Statuses
+/* Reserves the span and sets bytes, span and base. Nobody's memory is taken away. Statuses
  * as imago_attach. */
 imago_status imago_place_choose(imago_attachment *attachment, const imago_attach_plan *plan,
                                 const imago_attach_options *options,
                                 imago_error *error) IMAGO_NODISCARD;
+
+/* Whether words can be relocated to a base: IMAGO_EALIGN, IMAGO_ERANGE. */
+imago_status imago_place_check(const imago_attach_plan *plan, uint64_t base,
+                               imago_error *error) IMAGO_NODISCARD;
 
 #endif

@@ -23,9 +23,8 @@ imago_fail_lost(imago_error *error, const imago_lost *lost)
 	return IMAGO_EIO;
 }
 
-/* The number of bytes there are from offset on, at most size. */
-static uint64_t
-read_at(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset, int *os_error)
+uint64_t
+imago_read_at(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset, int *os_error)
 {
 	uint64_t done = 0;
 	*os_error = 0;
@@ -42,8 +41,8 @@ read_at(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset, int *os_
 	return done;
 }
 
-static int
-write_at(int descriptor, const uint8_t *bytes, uint64_t size, uint64_t offset)
+int
+imago_write_at(int descriptor, const uint8_t *bytes, uint64_t size, uint64_t offset)
 {
 	for (uint64_t done = 0; done < size;) {
 		const ssize_t length =
@@ -67,14 +66,14 @@ imago_window_read(const imago_attachment *attachment, const imago_attach_section
 	const uint64_t marks_offset = section->pointer_words + distance / word_bytes / 8;
 	int os_error;
 	uint64_t had =
-	    read_at(attachment->descriptor, bytes, size, section->offset + distance, &os_error);
+	    imago_read_at(attachment->descriptor, bytes, size, section->offset + distance, &os_error);
 	had -= had % attachment->page_size;
 	if (had < size) {
 		*lost =
 		    (imago_lost){"page of the attached file", section->offset + distance + had, os_error};
 	}
 	const uint64_t marks_had =
-	    read_at(attachment->descriptor, marks, marks_size, marks_offset, &os_error);
+	    imago_read_at(attachment->descriptor, marks, marks_size, marks_offset, &os_error);
 	if (marks_had < marks_size) {
 		*lost =
 		    (imago_lost){"pointer words of the attached file", marks_offset + marks_had, os_error};
@@ -165,7 +164,8 @@ prepare_window(imago_attachment *attachment, const imago_attached_section *secti
 	const uint64_t size = window_size_at(attachment, section, begin);
 	uint64_t had = imago_window_read(attachment, &section->plan, begin, size, scratch,
 	                                 scratch + attachment->window_size, lost);
-	const int result = write_at(attachment->memory, scratch, had, section->memory_offset + begin);
+	const int result =
+	    imago_write_at(attachment->memory, scratch, had, section->memory_offset + begin);
 	if (result != 0) {
 		*lost = (imago_lost){"memory for a page", section->plan.offset + begin, -result};
 		had = 0;

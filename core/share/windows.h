@@ -18,6 +18,14 @@ typedef struct imago_lost {
 /* IMAGO_EIO from a loss. */
 imago_status imago_fail_lost(imago_error *error, const imago_lost *lost);
 
+/* Reads what there is from offset on, at most size bytes, and returns how many there were;
+ * *os_error is 0 or why there were no more. (S) */
+uint64_t imago_read_at(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset,
+                       int *os_error);
+
+/* Writes all of it. 0 or a negated errno. (S) */
+int imago_write_at(int descriptor, const uint8_t *bytes, uint64_t size, uint64_t offset);
+
 /* Reads the pages from a distance in a section into memory and relocates them; size is at most a
  * window, marks has room for its bits. Returns the number of bytes that could be had, in whole
  * pages; *lost is set when these are fewer. (S) */

@@ -82,6 +82,23 @@ IMAGO_API imago_status imago_attach(imago_attachment **out, int descriptor,
                                     const imago_attach_options *options, imago_allocator *allocator,
                                     imago_error *error) IMAGO_NODISCARD;
 
+/* Makes a copy of the file in memory, with all marked words as they are to be when start lies at
+ * base, and seals it: nobody can write or cut it any more. Whoever is handed the descriptor (the
+ * caller's to close) attaches it without relocating anything, and shares its pages with all others.
+ *
+ * Statuses as imago_attach; IMAGO_EUNSUPPORTED (a page with addresses is in two sections). */
+IMAGO_API imago_status imago_attach_seal(int *out, int descriptor, const imago_attach_plan *plan,
+                                         imago_addr base, imago_allocator *allocator,
+                                         imago_error *error) IMAGO_NODISCARD;
+
+/* Attaches a sealed copy at the base for which it was made; plan is the one it was made with.
+ * Statuses as imago_attach; IMAGO_EUSAGE (not such a copy, or another plan's start), IMAGO_EIO (the
+ * base is taken). */
+IMAGO_API imago_status imago_attach_sealed(imago_attachment **out, int descriptor,
+                                           const imago_attach_plan *plan,
+                                           imago_allocator *allocator,
+                                           imago_error *error) IMAGO_NODISCARD;
+
 /* Unmaps everything. No thread may be inside. NULL is allowed. */
 IMAGO_API void imago_detach(imago_attachment *attachment);
 
