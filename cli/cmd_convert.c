@@ -10,10 +10,10 @@
 enum { OPTION_TO, OPTION_BYTE_ORDER, OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP };
 
 /* The words of --to, in the order of its table row. */
-enum target { TARGET_SPUR32, TARGET_SPUR64, TARGET_COMPOSED, TARGET_V3 };
+enum target { TARGET_SPUR32, TARGET_SPUR64, TARGET_COMPOSED, TARGET_V3, TARGET_LAYERED };
 
 static const option_spec convert_options[] = {
-    [OPTION_TO] = {"to", "spur32|spur64|composed|v3", "format of OUT (default: that of IN)",
+    [OPTION_TO] = {"to", "spur32|spur64|composed|v3|layered", "format of OUT (default: that of IN)",
                    OPTION_CHOICE, 0, 0},
     [OPTION_BYTE_ORDER] = {"byte-order", "little|big", "byte order of OUT (default: that of IN)",
                            OPTION_CHOICE, 0, 0},
@@ -106,6 +106,9 @@ choose_format(const command_line *line, const imago_image *in, imago_format_id *
 	case TARGET_COMPOSED:
 		*format = IMAGO_FORMAT_COMPOSED;
 		break;
+	case TARGET_LAYERED:
+		*format = IMAGO_FORMAT_LAYERED;
+		break;
 	default:
 		*format = IMAGO_FORMAT_SPUR;
 		*word_bytes = target == TARGET_SPUR64 ? 8 : 4;
@@ -115,7 +118,8 @@ choose_format(const command_line *line, const imago_image *in, imago_format_id *
 }
 
 static imago_rebuild_options
-rebuild_options(const command_line *line, const imago_heap *heap, uint8_t word_bytes)
+rebuild_options(const command_line *line, const imago_heap *heap, imago_format_id format,
+                uint8_t word_bytes)
 {
 	const option_value *values = line->values;
 	imago_rebuild_options options = {
@@ -129,6 +133,8 @@ rebuild_options(const command_line *line, const imago_heap *heap, uint8_t word_b
 		options.layout.byte_order =
 		    values[OPTION_BYTE_ORDER].number == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
 	}
+	/* Sections have a base of their own, and the heap that they are made of keeps its. */
+	options.set_base = options.set_base && format != IMAGO_FORMAT_LAYERED;
 	return options;
 }
 
@@ -140,7 +146,7 @@ convert_image(const command_line *line, const imago_image *in)
 	if (!choose_format(line, in, &format, &word_bytes)) {
 		return EXIT_IMAGE;
 	}
-	imago_rebuild_options options = rebuild_options(line, in->heap, word_bytes);
+	imago_rebuild_options options = rebuild_options(line, in->heap, format, word_bytes);
 	imago_rebuild_report report = {0};
 	imago_heap *out = NULL;
 	imago_error error = {0};
@@ -156,7 +162,10 @@ convert_image(const command_line *line, const imago_image *in)
 			         error.found);
 		}
 	} else {
-		result = save_image(out, format, line->names[1], line->allocator);
+		result = format == IMAGO_FORMAT_LAYERED
+		             ? save_layered(out, line->values[OPTION_BASE].number, line->names[1],
+		                            line->allocator)
+		             : save_image(out, format, line->names[1], line->allocator);
 	}
 	if (result == EXIT_DONE) {
 		tell_report(&report);
@@ -164,6 +173,31 @@ convert_image(const command_line *line, const imago_image *in)
 	}
 	imago_heap_destroy(out);
 	return result;
+}
+
+/* The heap that a layered image was made of in place of the one that it is: nothing of the sections
+ * is to be seen in another format. */
+static exit_status
+undo_layers(const command_line *line, imago_image *in)
+{
+	const option_value *to = &line->values[OPTION_TO];
+	imago_heap *restored;
+	imago_error error = {0};
+	if (in->format != IMAGO_FORMAT_LAYERED || !to->given || to->number == TARGET_LAYERED) {
+		return EXIT_DONE;
+	}
+	imago_status status = imago_image_restore(&restored, in, line->allocator, &error);
+	if (status == IMAGO_EUNSUPPORTED) {
+		complain("convert: %s does not say what it was made of; its sections become segments",
+		         line->names[0]);
+		return EXIT_DONE;
+	}
+	if (status != IMAGO_OK) {
+		return complain_of_error(line->names[0], &error);
+	}
+	imago_heap_destroy(in->heap);
+	in->heap = restored;
+	return EXIT_DONE;
 }
 
 static exit_status
@@ -176,6 +210,9 @@ run_convert(const command_line *line)
 	imago_image in;
 	imago_error error;
 	exit_status result = open_image(&in, line->names[0], line->allocator, &error);
+	if (result == EXIT_DONE) {
+		result = undo_layers(line, &in);
+	}
 	if (result == EXIT_DONE) {
 		result = convert_image(line, &in);
 	}
@@ -193,7 +230,9 @@ const struct command convert_command = {
         "that the way back gives the same bytes; across word sizes the objects are laid out anew,\n"
         "and what does not fit is refused, naming the object. Standard error tells what was\n"
         "dropped or normalised. --to composed makes a folder, or one file when OUT ends in\n"
-        "\".bundle\". v3 images are made from v3 images only.",
+        "\".bundle\". --to layered makes sections that can be mapped, and keeps what leads back to "
+        "the\n"
+        "very bytes of IN. v3 images are made from v3 images only.",
     .examples = "  imago convert le.image be.image --byte-order big\n"
                 "  imago convert --to spur64 old32.image new64.image\n"
                 "  imago convert --to composed classic.image folder.image\n"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "imago/file.h"
+#include "imago/layered_image.h"
 #include "imago/save.h"
 #include "output.h"
 #include "progress.h"
@@ -48,6 +49,24 @@ save_bundle(const imago_heap *heap, const char *path, imago_allocator *allocator
 	}
 	imago_writer_release(&writer);
 	return status;
+}
+
+exit_status
+save_layered(const imago_heap *heap, imago_addr start, const char *path, imago_allocator *allocator)
+{
+	imago_error error = {0};
+	imago_writer writer;
+	const imago_layered_options options = {.start = start};
+	progress step;
+	progress_begin(&step, "saving", path);
+	imago_writer_init(&writer, allocator, heap->layout, &error);
+	imago_status status = imago_layered_write(heap, &options, &writer, &error);
+	if (status == IMAGO_OK) {
+		status = imago_save_file(path, writer.bytes, writer.size, &error);
+	}
+	imago_writer_release(&writer);
+	progress_end(&step);
+	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, &error);
 }
 
 exit_status

@@ -15,4 +15,8 @@ exit_status open_image(imago_image *image, const char *path, imago_allocator *al
 exit_status save_image(const imago_heap *heap, imago_format_id format, const char *path,
                        imago_allocator *allocator);
 
+/* The same as a layered image whose first section has the address start; 0: a customary one. */
+exit_status save_layered(const imago_heap *heap, imago_addr start, const char *path,
+                         imago_allocator *allocator);
+
 #endif

@@ -201,8 +201,9 @@ is_known_name(const imago_check_sink *sink, const char *name)
 			return true;
 		}
 	}
-	for (size_t i = 0; i < sink->num_format_rules; i++) {
-		if (names_rule(name, &sink->format_rules[i])) {
+	const imago_rule *rule = NULL;
+	for (size_t i = 0; sink->rule_at != NULL && (rule = sink->rule_at(i)) != NULL; i++) {
+		if (names_rule(name, rule)) {
 			return true;
 		}
 	}

@@ -3,15 +3,7 @@
  * The exact and unhurried half of the swizzler: free chunks, hidden objects, pointers into other
  * segments and permanent space, refusals.
  */
-#include "../base/planted.h"
-#include "imago/known_objects.h"
 #include "swizzle_private.h"
-
-/* Slots of a free chunk (formats/spur/spur.md §11). */
-enum { CHUNK_NEXT, CHUNK_PREVIOUS, CHUNK_LARGER = 4 };
-
-/* Slots of an obj stack page (formats/spur/spur.md §9). */
-enum { STACK_TOP, STACK_ROOT, STACK_FREE_LINK, STACK_NEXT_LINK, STACK_FIRST_ENTRY };
 
 bool
 imago_is_old(const imago_heap *heap, imago_addr addr)
@@ -106,50 +98,6 @@ imago_relocate_slots(imago_relocation *relocation, const imago_object *object, u
 	return status;
 }
 
-static imago_status
-relocate_free_chunk(imago_relocation *relocation, const imago_object *chunk)
-{
-	const imago_heap *heap = relocation->heap;
-	if (heap->model == IMAGO_V3) {
-		return IMAGO_OK;
-	}
-	/* As many lists as a word has bits: what is larger stands in the tree. */
-	uint64_t num_lists = (uint64_t)heap->layout.word_bytes * 8;
-	bool large = chunk->total_bytes >= num_lists * 8;
-	if (IMAGO_BUG(tree_links_overflow, large && chunk->oop != chunk->chunk)) {
-		large = false;
-	}
-	/* Even next may be out of date: in a chunk that no list leads to. */
-	return imago_relocate_slots(relocation, chunk, CHUNK_NEXT,
-	                            large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1, IMAGO_WORD_STALE);
-}
-
-/* A page of an obj stack knows itself: only such a word object has that size and names a root. */
-static bool
-is_stack_page(const imago_heap *heap, const imago_object *object)
-{
-	if (object->kind != IMAGO_OBJECT_HIDDEN || object->num_slots != IMAGO_OBJ_STACK_PAGE_SLOTS ||
-	    object->body_kind == IMAGO_BODY_POINTERS) {
-		return false;
-	}
-	imago_oop root = imago_heap_fetch_slot(heap, object, STACK_ROOT);
-	return root >= IMAGO_FIRST_PRIVATE_ROOT && root < IMAGO_FIRST_PRIVATE_ROOT + 3;
-}
-
-static imago_status
-relocate_stack_page(imago_relocation *relocation, const imago_object *page)
-{
-	uint64_t top = imago_heap_fetch_slot(relocation->heap, page, STACK_TOP);
-	uint64_t capacity = IMAGO_OBJ_STACK_PAGE_SLOTS - STACK_FIRST_ENTRY;
-	uint64_t end = STACK_FIRST_ENTRY + (top < capacity ? top : capacity);
-	imago_status status = imago_relocate_slots(relocation, page, STACK_FREE_LINK,
-	                                           STACK_NEXT_LINK + 1, IMAGO_WORD_LINK);
-	if (status == IMAGO_OK) {
-		status = imago_relocate_slots(relocation, page, STACK_FIRST_ENTRY, end, IMAGO_WORD_SLOT);
-	}
-	return status;
-}
-
 imago_status
 imago_relocate_class_word(imago_relocation *relocation, const imago_object *object)
 {
@@ -171,21 +119,13 @@ imago_relocate_object(imago_relocation *relocation, const imago_object *object)
 	if (relocation->dry && relocation->lenient) {
 		return IMAGO_OK; /* nothing but the walk can fail */
 	}
-	if (object->kind == IMAGO_OBJECT_FREE) {
-		return relocate_free_chunk(relocation, object);
-	}
-	if (object->oop == relocation->free_lists && heap->model == IMAGO_SPUR) {
-		return imago_relocate_slots(relocation, object, 0, object->num_slots, IMAGO_WORD_LINK);
-	}
-	if (is_stack_page(heap, object)) {
-		return relocate_stack_page(relocation, object);
-	}
 	imago_status status = imago_relocate_class_word(relocation, object);
-	if (status != IMAGO_OK) {
-		return status;
+	imago_word_runs runs = imago_pointer_words_of(heap, relocation->free_lists, object);
+	for (unsigned i = 0; i < runs.num_runs && status == IMAGO_OK; i++) {
+		const imago_word_run *run = &runs.runs[i];
+		status = imago_relocate_slots(relocation, object, run->begin, run->end, run->kind);
 	}
-	uint64_t num_pointers = imago_heap_num_pointer_slots(heap, object);
-	return imago_relocate_slots(relocation, object, 0, num_pointers, IMAGO_WORD_SLOT);
+	return status;
 }
 
 imago_status

@@ -8,6 +8,7 @@
 
 #include "imago/heap.h"
 #include "imago/object.h"
+#include "imago/pointer_words.h"
 
 /* One relocation of the old space, word by word in ascending address order: everything before a
  * word that makes it fail has been relocated and nothing behind it, so it can be taken back. The
@@ -25,13 +26,6 @@ typedef struct imago_relocation {
 	imago_addr free_lists;
 	imago_error *error;
 } imago_relocation;
-
-typedef enum imago_word_kind {
-	IMAGO_WORD_SLOT,  /* an oop: an address or an immediate */
-	IMAGO_WORD_CLASS, /* V3: a class oop with the header type in its low bits */
-	IMAGO_WORD_LINK,  /* an address, or 0 for none */
-	IMAGO_WORD_STALE, /* a link that may be out of date: relocated if it leads into old space */
-} imago_word_kind;
 
 /* Where a word lies. */
 typedef struct imago_word_place {

@@ -1,9 +1,12 @@
 /* format.c: the one table that knows all formats. A new format is a row here. */
 #include "format.h"
 
+#include <string.h>
+
 #include "image_header.h"
 #include "imago/composed_image.h"
 #include "imago/folder.h"
+#include "imago/layered_image.h"
 #include "imago/spur_image.h"
 #include "imago/v3_image.h"
 
@@ -113,9 +116,44 @@ write_composed(const imago_heap *heap, imago_writer *writer, imago_error *error)
 }
 
 static imago_status
-check_composed(const imago_image *image, imago_check_sink *sink, imago_error *error)
+check_composed(const imago_image *image, imago_check_sink *sink, imago_allocator *allocator,
+               imago_error *error)
 {
+	(void)allocator;
 	return imago_composed_check(&image->folder, image->heap, sink, error);
+}
+
+static bool
+probe_layered(const uint8_t *bytes, uint64_t size)
+{
+	static const char magic[] = "imago layered ";
+	return size >= sizeof magic && memcmp(bytes, magic, sizeof magic - 1) == 0;
+}
+
+static imago_status
+read_layered(imago_image *image, const uint8_t *bytes, uint64_t size, imago_error *error)
+{
+	return imago_layered_read(&image->heap, bytes, size, image->allocator, error);
+}
+
+static imago_status
+write_layered(const imago_heap *heap, imago_writer *writer, imago_error *error)
+{
+	return imago_layered_write(heap, NULL, writer, error);
+}
+
+static imago_status
+check_layered(const imago_image *image, imago_check_sink *sink, imago_allocator *allocator,
+              imago_error *error)
+{
+	return imago_layered_check(image->data, image->size, image->heap, sink, allocator, error);
+}
+
+static imago_status
+restore_layered(imago_heap **out, const imago_image *image, imago_allocator *allocator,
+                imago_error *error)
+{
+	return imago_layered_restore(out, image->heap, image->data, image->size, allocator, error);
 }
 
 static const imago_format formats[IMAGO_NUM_FORMATS] = {
@@ -130,6 +168,13 @@ static const imago_format formats[IMAGO_NUM_FORMATS] = {
                                .write = write_composed,
                                .rules = imago_composed_rules,
                                .check = check_composed},
+    [IMAGO_FORMAT_LAYERED] = {.name = "layered",
+                              .probe = probe_layered,
+                              .read = read_layered,
+                              .write = write_layered,
+                              .rules = imago_layered_rules,
+                              .check = check_layered,
+                              .restore = restore_layered},
 };
 
 const imago_format *

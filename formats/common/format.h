@@ -28,7 +28,12 @@ typedef struct imago_format {
 
 	/* The format's own rules, or NULL where the core rules say it all. */
 	const imago_rule *(*rules)(size_t *num_rules);
-	imago_status (*check)(const imago_image *image, imago_check_sink *sink, imago_error *error);
+	imago_status (*check)(const imago_image *image, imago_check_sink *sink,
+	                      imago_allocator *allocator, imago_error *error);
+
+	/* The heap that a file was made of, or NULL where that is the heap that was read. */
+	imago_status (*restore)(imago_heap **out, const imago_image *image, imago_allocator *allocator,
+	                        imago_error *error);
 } imago_format;
 
 /* The row of a format; NULL for a value outside the enum. */

@@ -22,6 +22,7 @@ read_bytes(imago_image *image, const uint8_t *bytes, uint64_t size, imago_error 
 	if (status != IMAGO_OK) {
 		return status;
 	}
+	image->data = bytes;
 	image->size = size;
 	return imago_format_at(image->format)->read(image, bytes, size, error);
 }
@@ -111,12 +112,25 @@ imago_image_check(const imago_image *image, imago_check_sink *sink, imago_alloca
 	}
 	imago_error_set_part(error, "");
 	/* Names of a format's rules may be given for an image of any format. */
-	sink->format_rules = imago_composed_rules(&sink->num_format_rules);
+	sink->rule_at = imago_rule_at;
 	imago_status status = imago_check(image->heap, sink, allocator, error);
 	if (status == IMAGO_OK && format->check != NULL && !sink->stopped) {
-		status = format->check(image, sink, error);
+		status = format->check(image, sink, allocator, error);
 	}
 	return status;
+}
+
+imago_status
+imago_image_restore(imago_heap **out, const imago_image *image, imago_allocator *allocator,
+                    imago_error *error)
+{
+	const imago_format *format = imago_format_at(image->format);
+	if (image->heap == NULL || format == NULL) {
+		return imago_fail(error, IMAGO_EUSAGE, "an image that was not read", IMAGO_NO_OFFSET, 0, 0);
+	}
+	imago_error_set_part(error, "");
+	return format->restore != NULL ? format->restore(out, image, allocator, error)
+	                               : imago_heap_copy(out, image->heap, allocator, error);
 }
 
 imago_status

@@ -226,11 +226,18 @@ a_name_that_no_rule_has_is_refused(void **state)
 	assert_ok(status_of_name("oop.outside", true, &error), &error);
 }
 
+static const imago_rule format_rule = {.name = "folder.test", .summary = "a rule of a format"};
+
+static const imago_rule *
+only_the_test_rule(size_t index)
+{
+	return index == 0 ? &format_rule : NULL;
+}
+
 static void
 names_of_the_formats_rules_are_known_when_the_sink_has_them(void **state)
 {
 	(void)state;
-	static const imago_rule rule = {.name = "folder.test", .summary = "a rule of a format"};
 	static const char *const name = "folder";
 	const imago_check_options options = {.only = &name, .num_only = 1};
 	imago_allocator allocator;
@@ -239,10 +246,9 @@ names_of_the_formats_rules_are_known_when_the_sink_has_them(void **state)
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	imago_heap *heap = small_heap(&test_layouts[0], &allocator);
 	imago_check_sink_init(&sink, &options, NULL, NULL);
-	sink.format_rules = &rule;
-	sink.num_format_rules = 1;
+	sink.rule_at = only_the_test_rule;
 	assert_ok(imago_check(heap, &sink, &allocator, &error), &error);
-	assert_true(imago_check_sink_wants(&sink, &rule));
+	assert_true(imago_check_sink_wants(&sink, &format_rule));
 	imago_heap_destroy(heap);
 }
 

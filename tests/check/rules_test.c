@@ -162,7 +162,8 @@ every_recipe_names_a_rule(void **state)
 		for (size_t r = 0; !found && (rule = imago_rule_at(r)) != NULL; r++) {
 			found = strcmp(recipe->rule, rule->name) == 0;
 		}
-		if (!found || corpus_committed_layout(recipe) == NULL ||
+		bool committed = corpus_committed_layout(recipe) != NULL;
+		if (!found || committed == ((recipe->needs & CORPUS_LAYERED) != 0) ||
 		    (recipe->companion != NULL && recipe->reason == NULL)) {
 			print_error("recipe of %s: no such rule, no layout, or no reason\n", recipe->rule);
 			num_unknown++;

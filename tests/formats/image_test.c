@@ -39,6 +39,7 @@ formats_have_names(void **state)
 	assert_string_equal(imago_format_name(IMAGO_FORMAT_SPUR), "spur");
 	assert_string_equal(imago_format_name(IMAGO_FORMAT_V3), "v3");
 	assert_string_equal(imago_format_name(IMAGO_FORMAT_COMPOSED), "composed");
+	assert_string_equal(imago_format_name(IMAGO_FORMAT_LAYERED), "layered");
 	assert_string_equal(imago_format_name(IMAGO_NUM_FORMATS), "?");
 }
 
@@ -277,8 +278,9 @@ rules_are_numbered_through_core_first(void **state)
 	size_t num_rules = 0;
 	while (imago_rule_at(num_rules) != NULL) {
 		const imago_rule *rule = imago_rule_at(num_rules);
-		bool folder = strncmp(rule->name, "composed.", 9) == 0;
-		assert_true(folder == (num_rules >= IMAGO_NUM_CORE_RULES));
+		bool of_a_format =
+		    strncmp(rule->name, "composed.", 9) == 0 || strncmp(rule->name, "layered.", 8) == 0;
+		assert_true(of_a_format == (num_rules >= IMAGO_NUM_CORE_RULES));
 		for (size_t i = 0; i < num_rules; i++) {
 			assert_string_not_equal(imago_rule_at(i)->name, rule->name);
 		}

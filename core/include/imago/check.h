@@ -59,9 +59,9 @@ typedef struct imago_check_sink {
 	imago_finding_fn *report;
 	void *payload;
 	imago_check_summary summary;
-	bool stopped;                   /* the callback said so */
-	const imago_rule *format_rules; /* of the format's own table, whose names options may use */
-	size_t num_format_rules;
+	bool stopped; /* the callback said so */
+	/* Row index of all tables whose names options may use, NULL past the end; NULL: the core's. */
+	const imago_rule *(*rule_at)(size_t index);
 } imago_check_sink;
 
 /* Prepares a sink for one check. options may be NULL (every rule); they and payload are borrowed

@@ -50,6 +50,7 @@ typedef struct imago_segment {
 	uint8_t *writable;    /* the same bytes, or NULL when the heap only borrows them */
 	uint64_t offset;      /* file offset of bytes[0] */
 	imago_space space;
+	uint8_t tier; /* imago_tier (arrange.h): of a section of a layered image; else 0 */
 	char part[IMAGO_PART_SIZE]; /* the file inside an image folder, or "" */
 } imago_segment;
 

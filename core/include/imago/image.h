@@ -22,16 +22,18 @@ typedef enum imago_format_id {
 	IMAGO_FORMAT_SPUR,
 	IMAGO_FORMAT_V3,
 	IMAGO_FORMAT_COMPOSED,
+	IMAGO_FORMAT_LAYERED,
 	IMAGO_NUM_FORMATS,
 } imago_format_id;
 
-IMAGO_API const char *imago_format_name(imago_format_id format); /* "spur", "v3", "composed" */
+IMAGO_API const char *imago_format_name(imago_format_id format); /* "spur", "v3", … */
 
 typedef struct imago_image {
 	imago_format_id format;
 	imago_heap *heap;
 	imago_folder folder; /* of a composed image; else empty */
 	uint8_t *bytes;      /* the file, when the image owns it */
+	const uint8_t *data; /* the file; NULL for a folder on disk */
 	uint64_t size;
 	imago_allocator *allocator;
 } imago_image;
@@ -59,6 +61,13 @@ IMAGO_API imago_status imago_image_check(const imago_image *image, imago_check_s
 
 /* Row index of all rule tables, core first; NULL past the end. */
 IMAGO_API const imago_rule *imago_rule_at(size_t index);
+
+/* The heap that an image was made of: of a layered one, as it was before it was layered
+ * (layered_image.h); else a copy. It may borrow what lies around the heap from the image.
+ * IMAGO_EUNSUPPORTED (nothing is known of that), and as broken images fail. */
+IMAGO_API imago_status imago_image_restore(imago_heap **out, const imago_image *image,
+                                           imago_allocator *allocator,
+                                           imago_error *error) IMAGO_NODISCARD;
 
 /* Writes the file of a heap into memory, in the given format: a bundle for composed. Bridges are
  * written in the style of the format; a heap with bridges in memory style gets the sums of a single

@@ -6,6 +6,7 @@
 
 #include "imago/composed_image.h"
 #include "imago/image_header.h"
+#include "imago/layered_image.h"
 #include "imago/spur_image.h"
 #include "imago/v3_image.h"
 #include "imago/writer.h"
@@ -21,8 +22,9 @@ enum {
 static const uint64_t large_chunks[] = {560, 520, 600};
 
 static const corpus_recipe *const tables[] = {
-    corpus_header_recipes, corpus_object_recipes, corpus_root_recipes,  corpus_class_recipes,
-    corpus_slot_recipes,   corpus_code_recipes,   corpus_space_recipes, corpus_composed_recipes,
+    corpus_header_recipes, corpus_object_recipes,   corpus_root_recipes,
+    corpus_class_recipes,  corpus_slot_recipes,     corpus_code_recipes,
+    corpus_space_recipes,  corpus_composed_recipes, corpus_layered_recipes,
 };
 
 const corpus_recipe *
@@ -68,6 +70,9 @@ corpus_applies(const corpus_recipe *recipe, const test_layout *layout)
 const test_layout *
 corpus_committed_layout(const corpus_recipe *recipe)
 {
+	if ((recipe->needs & CORPUS_LAYERED) != 0) {
+		return NULL;
+	}
 	static const char *const smallest_first[] = {"v3",     "v3-6502",  "spur32",
 	                                             "spur64", "spur32be", "spur64be"};
 	for (size_t i = 0; i < sizeof(smallest_first) / sizeof(smallest_first[0]); i++) {
@@ -82,6 +87,9 @@ corpus_committed_layout(const corpus_recipe *recipe)
 imago_format_id
 corpus_format(const corpus_recipe *recipe, const test_layout *layout)
 {
+	if ((recipe->needs & CORPUS_LAYERED) != 0) {
+		return IMAGO_FORMAT_LAYERED;
+	}
 	return (recipe->needs & CORPUS_COMPOSED) != 0 ? IMAGO_FORMAT_COMPOSED : test_format_of(layout);
 }
 
@@ -259,8 +267,8 @@ write_composed(corpus_case *here, const corpus_recipe *recipe, imago_writer *wri
                imago_error *error)
 {
 	imago_status status = imago_composed_write(here->heap, &here->folder, error);
-	if (status == IMAGO_OK && recipe->break_folder != NULL) {
-		recipe->break_folder(here);
+	if (status == IMAGO_OK && recipe->break_files != NULL) {
+		recipe->break_files(here);
 	}
 	if (status == IMAGO_OK) {
 		imago_folder_pack(&here->folder, writer);
@@ -270,11 +278,28 @@ write_composed(corpus_case *here, const corpus_recipe *recipe, imago_writer *wri
 }
 
 static imago_status
+write_layered(corpus_case *here, const corpus_recipe *recipe, imago_writer *writer,
+              imago_error *error)
+{
+	imago_writer_init(&here->file, here->allocator, here->layout->layout, error);
+	imago_status status = imago_layered_write(here->heap, NULL, &here->file, error);
+	if (status == IMAGO_OK) {
+		recipe->break_files(here);
+		imago_write_bytes(writer, here->file.bytes, here->file.size);
+		status = writer->status;
+	}
+	imago_writer_release(&here->file);
+	return status;
+}
+
+static imago_status
 write_file(corpus_case *here, const corpus_recipe *recipe, imago_writer *writer, imago_error *error)
 {
 	switch (corpus_format(recipe, here->layout)) {
 	case IMAGO_FORMAT_COMPOSED:
 		return write_composed(here, recipe, writer, error);
+	case IMAGO_FORMAT_LAYERED:
+		return write_layered(here, recipe, writer, error);
 	case IMAGO_FORMAT_V3:
 		return imago_v3_write(here->heap, writer);
 	default:

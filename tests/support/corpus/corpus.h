@@ -14,6 +14,7 @@
 #include "imago/folder.h"
 #include "imago/heap.h"
 #include "imago/known_objects.h"
+#include "imago/writer.h"
 
 #include "layouts.h"
 #include "small_image.h"
@@ -41,6 +42,7 @@ enum {
 	CORPUS_COMPOSED = 2,      /* an image folder, packed as a bundle */
 	CORPUS_PERM = 4,          /* permanent space; only with CORPUS_COMPOSED */
 	CORPUS_IN_PERM_RANGE = 8, /* old space starts where permanent space would */
+	CORPUS_LAYERED = 16,      /* a layered file; made, but not committed: they are large */
 };
 
 /* The objects that recipes break. 0: the layout has no such object. */
@@ -80,7 +82,8 @@ typedef struct corpus_case {
 	bool spur;
 	imago_builder *builder; /* while it is built … */
 	imago_heap *heap;       /* … then while it is broken */
-	imago_folder folder;    /* … and then while its files are */
+	imago_folder folder;    /* … and then while its files are … */
+	imago_writer file;      /* … or its file, where it is layered */
 	corpus_fixture fixture;
 	bool failed;
 } corpus_case;
@@ -91,11 +94,11 @@ typedef struct corpus_recipe {
 	const char *rule;
 	unsigned layouts;
 	unsigned needs;
-	corpus_step *build;        /* adds to the fixture, or NULL */
-	corpus_step *break_heap;   /* or NULL */
-	corpus_step *break_folder; /* or NULL */
-	const char *companion;     /* a rule that breaks too, whatever one does, or NULL … */
-	const char *reason;        /* … because */
+	corpus_step *build;       /* adds to the fixture, or NULL */
+	corpus_step *break_heap;  /* or NULL */
+	corpus_step *break_files; /* or NULL */
+	const char *companion;    /* a rule that breaks too, whatever one does, or NULL … */
+	const char *reason;       /* … because */
 } corpus_recipe;
 
 /* Row index of all recipes, or NULL past the end. */
@@ -104,7 +107,7 @@ const corpus_recipe *corpus_recipe_at(size_t index);
 /* True when the recipe makes sense in that layout. */
 bool corpus_applies(const corpus_recipe *recipe, const test_layout *layout);
 
-/* The layout whose file is committed: the smallest little-endian one. */
+/* The layout whose file is committed: the smallest little-endian one; NULL: none is. */
 const test_layout *corpus_committed_layout(const corpus_recipe *recipe);
 
 /* The format that the recipe's files have in that layout. */
@@ -216,5 +219,6 @@ extern const corpus_recipe corpus_slot_recipes[];
 extern const corpus_recipe corpus_code_recipes[];
 extern const corpus_recipe corpus_space_recipes[];
 extern const corpus_recipe corpus_composed_recipes[];
+extern const corpus_recipe corpus_layered_recipes[];
 
 #endif

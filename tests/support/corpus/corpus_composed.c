@@ -101,7 +101,7 @@ add_perm_data(corpus_case *here)
 #define COMPOSED(name, function)                                          \
 	{                                                                     \
 		.rule = (name), .layouts = CORPUS_SPUR, .needs = CORPUS_COMPOSED, \
-		.break_folder = (function)                                        \
+		.break_files = (function)                                         \
 	}
 
 const corpus_recipe corpus_composed_recipes[] = {

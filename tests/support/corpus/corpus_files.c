@@ -82,7 +82,8 @@ corpus_for_each_committed(corpus_visit *visit, void *payload)
 	}
 	const corpus_recipe *recipe;
 	for (size_t r = 0; (recipe = corpus_recipe_at(r)) != NULL; r++) {
-		if (!show_recipe(recipe, corpus_committed_layout(recipe), visit, payload)) {
+		const test_layout *layout = corpus_committed_layout(recipe);
+		if (layout != NULL && !show_recipe(recipe, layout, visit, payload)) {
 			return false;
 		}
 	}

@@ -29,7 +29,7 @@ recipe_of(const wound *row)
 	    .needs = row->needs,
 	    .build = row->build,
 	    .break_heap = row->change,
-	    .break_folder = row->change_folder,
+	    .break_files = row->change_folder,
 	};
 }
 

@@ -1,0 +1,210 @@
+/* layered_plan.c: which chunk goes to which section, and where that puts it (layered.md §3). */
+
+#include "imago/checked.h"
+#include "imago/known_objects.h"
+#include "imago/pointer_words.h"
+#include "imago/walk.h"
+#include "layered_private.h"
+
+/* Sections of objects in the order of their addresses: a tier's objects with pointers, then those
+ * without; what is least written lies lowest. */
+enum { NUM_GROUPS = 2 * IMAGO_NUM_TIERS };
+
+_Static_assert(NUM_GROUPS + 2 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
+
+#define CUSTOMARY_START_32 UINT64_C(0x10000000)
+#define CUSTOMARY_START_64 UINT64_C(0x10000000000)
+
+typedef struct grouping {
+	const imago_heap *heap;
+	const imago_layered_options *options;
+	imago_addr free_lists;
+	uint64_t sizes[NUM_GROUPS];
+	size_t first; /* of the groups that are used: the fixed objects lie there */
+	imago_addr next[NUM_GROUPS];
+} grouping;
+
+static size_t
+group_of(imago_tier tier, bool has_pointers)
+{
+	return 2 * (size_t)(IMAGO_TIER_READ_ONLY - tier) + !has_pointers;
+}
+
+static imago_tier
+tier_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
+{
+	const imago_segment *segment = &groups->heap->segments[object->segment];
+	if (groups->options->tiers != NULL) {
+		return (imago_tier)groups->options->tiers[ordinal];
+	}
+	return segment->space == IMAGO_SPACE_PERM ? IMAGO_TIER_READ_ONLY : (imago_tier)segment->tier;
+}
+
+static size_t
+group_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
+{
+	if (ordinal < IMAGO_LAYERED_FIXED_OBJECTS) {
+		return groups->first;
+	}
+	imago_word_runs words = imago_pointer_words_of(groups->heap, groups->free_lists, object);
+	return group_of(tier_of(groups, object, ordinal), words.num_runs > 0);
+}
+
+static imago_status
+require_tiers(const imago_layered_options *options, uint64_t num_chunks, imago_error *error)
+{
+	if (options->tiers == NULL) {
+		return IMAGO_OK;
+	}
+	if (options->num_tiers != num_chunks) {
+		return imago_fail(error, IMAGO_EUSAGE, "number of tiers", IMAGO_NO_OFFSET,
+		                  options->num_tiers, num_chunks);
+	}
+	for (uint64_t i = 0; i < num_chunks; i++) {
+		if (options->tiers[i] >= IMAGO_NUM_TIERS) {
+			return imago_fail(error, IMAGO_EUSAGE, "tier", IMAGO_NO_OFFSET, options->tiers[i],
+			                  IMAGO_NUM_TIERS - 1);
+		}
+	}
+	return IMAGO_OK;
+}
+
+/* The lowest tier that anything else is in: with pointers, as the hidden roots have. */
+static imago_status
+find_first(grouping *groups, imago_error *error)
+{
+	imago_walker walker;
+	imago_object object;
+	uint64_t ordinal = 0;
+	size_t lowest = group_of(IMAGO_TIER_OFTEN, true);
+	imago_walk_init(&walker, groups->heap, error);
+	while (imago_walk_next(&walker, &object)) {
+		if (ordinal >= IMAGO_LAYERED_FIXED_OBJECTS) {
+			size_t group = group_of(tier_of(groups, &object, ordinal), true);
+			lowest = group < lowest ? group : lowest;
+		}
+		ordinal++;
+	}
+	groups->first = lowest;
+	return walker.status;
+}
+
+static imago_status
+measure(grouping *groups, imago_error *error)
+{
+	imago_walker walker;
+	imago_object object;
+	uint64_t ordinal = 0;
+	imago_walk_init(&walker, groups->heap, error);
+	while (imago_walk_next(&walker, &object)) {
+		groups->sizes[group_at(groups, &object, ordinal++)] += object.total_bytes;
+	}
+	return walker.status;
+}
+
+static void
+add_segment(imago_layered_plan *plan, imago_addr start, uint64_t size, size_t group)
+{
+	plan->has_pointers[plan->num_segments] = group % 2 == 0;
+	plan->segments[plan->num_segments++] = (imago_segment){
+	    .start = start,
+	    .size = size,
+	    .bridge_size = IMAGO_BRIDGE_SIZE,
+	    .space = IMAGO_SPACE_OLD,
+	    .tier = (uint8_t)(IMAGO_TIER_READ_ONLY - group / 2),
+	};
+}
+
+/* Sections side by side, each at a multiple of what every host's pages and the steps of relocation
+ * divide. */
+static imago_status
+place(imago_layered_plan *plan, grouping *groups, imago_error *error)
+{
+	bool wide = groups->heap->layout.word_bytes == 8;
+	imago_addr limit = wide ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32;
+	imago_addr next = groups->options->start;
+	if (next == 0) {
+		next = wide ? CUSTOMARY_START_64 : CUSTOMARY_START_32;
+	}
+	if (next % IMAGO_LAYERED_ALIGNMENT != 0) {
+		return imago_fail(error, IMAGO_EUSAGE, "start", IMAGO_NO_OFFSET, next,
+		                  IMAGO_LAYERED_ALIGNMENT);
+	}
+	for (size_t i = 0; i < NUM_GROUPS; i++) {
+		uint64_t size = groups->sizes[i];
+		if (size == 0) {
+			continue;
+		}
+		if (next >= limit || size > limit - next - IMAGO_LAYERED_ALIGNMENT) {
+			return imago_fail(error, IMAGO_EUNSUPPORTED, "address space", IMAGO_NO_OFFSET, size,
+			                  limit);
+		}
+		add_segment(plan, next, size, i);
+		groups->next[i] = next;
+		next += size + IMAGO_BRIDGE_SIZE;
+		(void)imago_checked_align_up(next, IMAGO_LAYERED_ALIGNMENT, &next);
+	}
+	return IMAGO_OK;
+}
+
+static imago_status
+assign(imago_layered_plan *plan, grouping *groups, imago_error *error)
+{
+	imago_walker walker;
+	imago_object object;
+	uint64_t ordinal = 0;
+	imago_walk_init(&walker, groups->heap, error);
+	while (imago_walk_next(&walker, &object)) {
+		size_t group = group_at(groups, &object, ordinal);
+		plan->addresses[ordinal++] = groups->next[group];
+		groups->next[group] += object.total_bytes;
+	}
+	return walker.status;
+}
+
+imago_status
+imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
+                          const imago_layered_options *options, imago_allocator *allocator,
+                          imago_error *error)
+{
+	*plan = (imago_layered_plan){.allocator = allocator};
+	grouping groups = {.heap = heap, .options = options};
+	imago_census census;
+	imago_known_objects known;
+	if (heap->model != IMAGO_SPUR) {
+		return imago_fail(error, IMAGO_EUNSUPPORTED, "a heap that is not Spur", IMAGO_NO_OFFSET, 0,
+		                  0);
+	}
+	imago_status status = imago_census_take(heap, &census, error);
+	if (status == IMAGO_OK) {
+		status = require_tiers(options, census.num_chunks, error);
+	}
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	plan->addresses = imago_allocate_array(allocator, census.num_chunks, sizeof *plan->addresses,
+	                                       "addresses of chunks", error);
+	if (plan->addresses == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	plan->num_chunks = census.num_chunks;
+	imago_known_objects_find(heap, &known);
+	groups.free_lists = known.free_lists.oop;
+	status = find_first(&groups, error);
+	if (status == IMAGO_OK) {
+		status = measure(&groups, error);
+	}
+	if (status == IMAGO_OK) {
+		status = place(plan, &groups, error);
+	}
+	return status == IMAGO_OK ? assign(plan, &groups, error) : status;
+}
+
+void
+imago_layered_plan_release(imago_layered_plan *plan)
+{
+	if (plan->addresses != NULL) {
+		imago_release(plan->allocator, plan->addresses, plan->num_chunks * sizeof *plan->addresses);
+	}
+	plan->addresses = NULL;
+}

@@ -1,0 +1,47 @@
+/* layered_private.h: what the files of the layered format share. */
+#ifndef FORMATS_LAYERED_LAYERED_PRIVATE_H
+#define FORMATS_LAYERED_LAYERED_PRIVATE_H
+
+#include "imago/layered_image.h"
+
+enum { IMAGO_LAYERED_FIXED_OBJECTS = 5 }; /* nil, false, true, free lists, hidden roots */
+
+/* BLAKE2b of some bytes. */
+void imago_layered_hash(uint8_t hash[IMAGO_LAYERED_HASH], const uint8_t *bytes, uint64_t size);
+
+/* Makes header page and table, with their hashes, which *head gets as well. */
+void imago_layered_encode(imago_layered_head *head, uint8_t bytes[IMAGO_LAYERED_HEAD]);
+
+/* Clears the hashes of an encoded head, for comparing the rest. */
+void imago_layered_forget_hashes(uint8_t bytes[IMAGO_LAYERED_HEAD]);
+
+/* Bytes of the bitmap of a section of objects; a multiple of 8. */
+uint64_t imago_layered_bitmap_size(uint64_t section_size, imago_layout layout);
+
+/* Where the chunks of a heap go: the segments of the layered heap, and each chunk's address. */
+typedef struct imago_layered_plan {
+	imago_segment segments[IMAGO_LAYERED_MAX_SECTIONS];
+	bool has_pointers[IMAGO_LAYERED_MAX_SECTIONS];
+	size_t num_segments;
+	imago_addr *addresses;
+	uint64_t num_chunks;
+	imago_allocator *allocator;
+} imago_layered_plan;
+
+/* Release in every case. */
+imago_status imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
+                                       const imago_layered_options *options,
+                                       imago_allocator *allocator,
+                                       imago_error *error) IMAGO_NODISCARD;
+void imago_layered_plan_release(imago_layered_plan *plan);
+
+/* Sets a bit for every word of a segment that holds an address (layered.md §4). */
+imago_status imago_layered_mark_pointers(const imago_heap *heap, size_t segment, uint8_t *bitmap,
+                                         imago_error *error) IMAGO_NODISCARD;
+
+/* Appends the origin of a heap: what restores it from the layered one (layered.md §5). */
+imago_status imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
+                                        const imago_layered_plan *plan, imago_writer *writer,
+                                        imago_error *error) IMAGO_NODISCARD;
+
+#endif

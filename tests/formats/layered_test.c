@@ -1,0 +1,396 @@
+/* layered_test.c: the layered container, section by section as layered.md, on genuine and on built
+ * images. */
+#include "imago/layered_image.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../support/assertions.h"
+#include "../support/small_image.h"
+#include "imago/digest.h"
+#include "imago/file.h"
+#include "imago/image.h"
+#include "imago/swizzle.h"
+#include "imago/walk.h"
+
+static imago_allocator allocator;
+static imago_error error;
+
+typedef imago_heap *heap_fn(const test_layout *layout, imago_allocator *made_with);
+
+static heap_fn *const makers[] = {small_heap, varied_heap, perm_heap};
+enum { NUM_MAKERS = sizeof makers / sizeof makers[0] };
+
+/* A layered file, and the heap that reading it gives. */
+typedef struct layered_file {
+	imago_writer writer;
+	imago_layered_head head;
+	imago_heap *heap;
+} layered_file;
+
+static layered_file
+layer(const imago_heap *heap, const imago_layered_options *options)
+{
+	layered_file file;
+	imago_writer_init(&file.writer, &allocator, heap->layout, &error);
+	assert_ok(imago_layered_write(heap, options, &file.writer, &error), &error);
+	assert_ok(imago_layered_decode(&file.head, file.writer.bytes, file.writer.size, &error),
+	          &error);
+	assert_ok(
+	    imago_layered_read(&file.heap, file.writer.bytes, file.writer.size, &allocator, &error),
+	    &error);
+	return file;
+}
+
+static void
+release(layered_file *file)
+{
+	imago_heap_destroy(file->heap);
+	imago_writer_release(&file->writer);
+}
+
+static imago_image
+image_of(const layered_file *file)
+{
+	return (imago_image){
+	    .format = IMAGO_FORMAT_LAYERED,
+	    .heap = file->heap,
+	    .data = file->writer.bytes,
+	    .size = file->writer.size,
+	    .allocator = &allocator,
+	};
+}
+
+typedef struct findings {
+	unsigned num_errors;
+	const char *first; /* name of the first rule of this container */
+} findings;
+
+static bool
+note_finding(const imago_finding *finding, void *payload)
+{
+	findings *list = payload;
+	list->num_errors += finding->rule->severity == IMAGO_ERROR;
+	if (list->first == NULL && strncmp(finding->rule->name, "layered.", 8) == 0) {
+		list->first = finding->rule->name;
+	}
+	return true;
+}
+
+static findings
+check(const layered_file *file)
+{
+	findings list = {.first = NULL};
+	imago_check_sink sink;
+	const imago_image image = image_of(file);
+	imago_check_sink_init(&sink, NULL, note_finding, &list);
+	assert_ok(imago_image_check(&image, &sink, &allocator, &error), &error);
+	return list;
+}
+
+static void
+assert_same_digest(const imago_heap *a, const imago_heap *b)
+{
+	imago_digest of_a;
+	imago_digest of_b;
+	assert_ok(imago_digest_compute(&of_a, a, &allocator, &error), &error);
+	assert_ok(imago_digest_compute(&of_b, b, &allocator, &error), &error);
+	assert_memory_equal(&of_a, &of_b, sizeof of_a);
+}
+
+/* Written in a format, both heaps are the same file. */
+static void
+assert_same_file(const imago_heap *a, const imago_heap *b, imago_format_id format)
+{
+	imago_writer of_a;
+	imago_writer of_b;
+	imago_writer_init(&of_a, &allocator, a->layout, &error);
+	imago_writer_init(&of_b, &allocator, b->layout, &error);
+	assert_ok(imago_image_write(a, format, &of_a, &error), &error);
+	assert_ok(imago_image_write(b, format, &of_b, &error), &error);
+	assert_int_equal(of_a.size, of_b.size);
+	assert_memory_equal(of_a.bytes, of_b.bytes, of_a.size);
+	imago_writer_release(&of_b);
+	imago_writer_release(&of_a);
+}
+
+static void
+assert_leads_back(const imago_heap *heap, const imago_layered_options *options,
+                  imago_format_id format)
+{
+	imago_heap *restored;
+	layered_file file = layer(heap, options);
+	findings list = check(&file);
+	assert_null(list.first);
+	assert_int_equal(list.num_errors, 0);
+	assert_same_digest(heap, file.heap);
+	assert_ok(imago_layered_restore(&restored, file.heap, file.writer.bytes, file.writer.size,
+	                                &allocator, &error),
+	          &error);
+	assert_same_file(heap, restored, format);
+	imago_heap_destroy(restored);
+	release(&file);
+}
+
+/* One tier after the other, by ordinal. */
+static uint8_t *
+mixed_tiers(const imago_heap *heap, uint64_t *num_tiers)
+{
+	imago_census census;
+	assert_ok(imago_census_take(heap, &census, &error), &error);
+	uint8_t *tiers = malloc((size_t)census.num_chunks);
+	assert_non_null(tiers);
+	for (uint64_t i = 0; i < census.num_chunks; i++) {
+		tiers[i] = (uint8_t)(i * 7 % 5 % IMAGO_NUM_TIERS);
+	}
+	*num_tiers = census.num_chunks;
+	return tiers;
+}
+
+static const char *const genuine[] = {"spur32-6521-headless", "spur32-6521-cp-node",
+                                      "spur64-68021-pharo-vm"};
+
+static void
+genuine_files_come_back_byte_for_byte(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof genuine / sizeof genuine[0]; i++) {
+		char path[512];
+		imago_image image;
+		snprintf(path, sizeof path, "../shared/images/%s.image", genuine[i]);
+		if (imago_path_kind_of(path) != IMAGO_PATH_FILE) {
+			print_message("skipped: no %s\n", path);
+			skip();
+		}
+		assert_ok(imago_image_open(&image, path, &allocator, &error), &error);
+		imago_layered_options options = {.start = 0};
+		uint8_t *tiers = mixed_tiers(image.heap, &options.num_tiers);
+		assert_leads_back(image.heap, &options, IMAGO_FORMAT_SPUR);
+		options.tiers = tiers;
+		assert_leads_back(image.heap, &options, IMAGO_FORMAT_SPUR);
+		free(tiers);
+		imago_image_close(&image);
+	}
+	assert_no_leak(&allocator);
+}
+
+static void
+built_images_of_every_layout_come_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		for (size_t k = 0; k < NUM_MAKERS; k++) {
+			imago_heap *heap = makers[k](&test_layouts[i], &allocator);
+			imago_format_id format =
+			    makers[k] == perm_heap ? IMAGO_FORMAT_COMPOSED : IMAGO_FORMAT_SPUR;
+			imago_layered_options options = {.start = 0};
+			uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+			assert_leads_back(heap, NULL, format);
+			options.tiers = tiers;
+			assert_leads_back(heap, &options, format);
+			free(tiers);
+			imago_heap_destroy(heap);
+		}
+	}
+	assert_no_leak(&allocator);
+}
+
+static uint64_t
+load(const uint8_t *bytes, unsigned width)
+{
+	uint64_t value = 0;
+	for (unsigned i = width; i-- > 0;) {
+		value = value << 8 | bytes[i];
+	}
+	return value;
+}
+
+static void
+the_header_page_is_as_documented(void **state)
+{
+	(void)state;
+	imago_heap *heap = varied_heap(test_layout_find("spur64be"), &allocator);
+	const imago_layered_options options = {.start = 0x50000000, .flags = IMAGO_LAYERED_PERM_SAVE};
+	layered_file file = layer(heap, &options);
+	const uint8_t *page = file.writer.bytes;
+	assert_memory_equal(page, "imago layered 1\n", 16);
+	assert_int_equal(load(page + 16, 4), 4096);
+	assert_int_equal(load(page + 20, 4), 1);
+	assert_int_equal(page[24], 8);
+	assert_int_equal(page[25], 1);
+	assert_int_equal(load(page + 28, 4), file.head.num_sections);
+	assert_int_equal(load(page + 32, 8), 0x50000000);
+	assert_int_equal(load(page + 48, 8), file.writer.size);
+	assert_int_equal(load(page + 128, 8), 68021);
+	assert_int_equal(load(page + 128 + 4 * 8, 8), file.heap->header.special_objects_oop);
+	assert_true(file.head.header_intact && file.head.table_intact);
+	release(&file);
+	imago_heap_destroy(heap);
+}
+
+static void
+sections_are_pages_of_one_tier_with_or_without_pointers(void **state)
+{
+	(void)state;
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	imago_layered_options options = {.start = 0};
+	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	options.tiers = tiers;
+	layered_file file = layer(heap, &options);
+	assert_int_equal(file.head.num_sections, 2 * IMAGO_NUM_TIERS + 2);
+	imago_addr end = 0;
+	for (size_t i = 0; i < 2 * IMAGO_NUM_TIERS; i++) {
+		const imago_layered_section *section = &file.head.sections[i];
+		assert_int_equal(section->kind, IMAGO_LAYERED_OBJECTS);
+		assert_int_equal(section->tier, IMAGO_TIER_READ_ONLY - i / 2);
+		assert_int_equal(section->has_pointers, i % 2 == 0);
+		assert_int_equal(section->address % IMAGO_LAYERED_ALIGNMENT, 0);
+		assert_int_equal(section->offset % IMAGO_LAYERED_PAGE, 0);
+		assert_true(section->address >= end);
+		end = section->address + section->size;
+		assert_int_equal(file.heap->segments[i].tier, section->tier);
+	}
+	assert_int_equal(file.head.start + file.head.span, end);
+	assert_string_equal(file.head.sections[0].name, "read-only");
+	free(tiers);
+	release(&file);
+	imago_heap_destroy(heap);
+}
+
+/* Adds a distance to every word that the bitmaps of a file mark. */
+static void
+relocate_by_fixups(const layered_file *file, imago_heap *heap, uint64_t distance)
+{
+	const uint8_t word_bytes = heap->layout.word_bytes;
+	for (size_t i = 0; i < heap->num_segments; i++) {
+		const imago_layered_section *section = &file->head.sections[i];
+		for (uint64_t k = 0; section->has_pointers && k < section->size / word_bytes; k++) {
+			const uint8_t *bitmap = file->writer.bytes + section->fixups;
+			uint8_t *word = heap->segments[i].writable + k * word_bytes;
+			if (bitmap[k / 8] >> k % 8 & 1) {
+				imago_store_word(word, imago_load_word(word, heap->layout) + distance,
+				                 heap->layout);
+			}
+		}
+	}
+}
+
+static void
+fixups_mark_exactly_what_the_swizzler_moves(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		imago_heap *source = varied_heap(&test_layouts[i], &allocator);
+		layered_file file = layer(source, NULL);
+		imago_heap *by_fixups;
+		imago_heap *by_swizzle;
+		const uint64_t distance = 0x1230000;
+		const imago_swizzle_options usual = {.lenient = false};
+		assert_ok(imago_heap_copy(&by_fixups, file.heap, &allocator, &error), &error);
+		assert_ok(imago_heap_copy(&by_swizzle, file.heap, &allocator, &error), &error);
+		relocate_by_fixups(&file, by_fixups, distance);
+		assert_ok(imago_swizzle(by_swizzle, file.head.start + distance, &usual, &error), &error);
+		for (size_t k = 0; k < by_fixups->num_segments; k++) {
+			assert_memory_equal(by_fixups->segments[k].bytes, by_swizzle->segments[k].bytes,
+			                    by_fixups->segments[k].size);
+		}
+		imago_heap_destroy(by_swizzle);
+		imago_heap_destroy(by_fixups);
+		release(&file);
+		imago_heap_destroy(source);
+	}
+}
+
+static void
+written_twice_it_is_the_same_and_read_back_it_keeps_its_tiers(void **state)
+{
+	(void)state;
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	imago_layered_options options = {.start = 0, .without_origin = true};
+	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	options.tiers = tiers;
+	layered_file first = layer(heap, &options);
+	layered_file second = layer(heap, &options);
+	assert_int_equal(first.writer.size, second.writer.size);
+	assert_memory_equal(first.writer.bytes, second.writer.bytes, first.writer.size);
+	release(&second);
+	const imago_layered_options again = {.without_origin = true};
+	second = layer(first.heap, &again);
+	assert_int_equal(first.writer.size, second.writer.size);
+	assert_memory_equal(first.writer.bytes, second.writer.bytes, first.writer.size);
+	release(&second);
+	free(tiers);
+	release(&first);
+	imago_heap_destroy(heap);
+}
+
+static void
+without_an_origin_there_is_no_way_back(void **state)
+{
+	(void)state;
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	imago_heap *restored;
+	const imago_layered_options options = {.without_origin = true};
+	layered_file file = layer(heap, &options);
+	imago_status status = imago_layered_restore(&restored, file.heap, file.writer.bytes,
+	                                            file.writer.size, &allocator, &error);
+	assert_status(status, &error, IMAGO_EUNSUPPORTED);
+	release(&file);
+	imago_heap_destroy(heap);
+}
+
+static void
+what_cannot_be_layered_is_refused(void **state)
+{
+	(void)state;
+	static const uint8_t tiers[3] = {0, 1, 3};
+	const struct {
+		const char *layout;
+		imago_layered_options options;
+		imago_status status;
+		const char *noun;
+	} cases[] = {
+	    {"v3", {.start = 0}, IMAGO_EUNSUPPORTED, "a heap that is not Spur"},
+	    {"spur64", {.start = 0x1000}, IMAGO_EUSAGE, "start"},
+	    {"spur64", {.start = IMAGO_PERM_START_64}, IMAGO_EUNSUPPORTED, "address space"},
+	    {"spur32", {.start = 0x7FFF0000}, IMAGO_EUNSUPPORTED, "address space"},
+	    {"spur64", {.tiers = tiers, .num_tiers = 3}, IMAGO_EUSAGE, "number of tiers"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		imago_heap *heap = small_heap(test_layout_find(cases[i].layout), &allocator);
+		imago_writer writer;
+		imago_writer_init(&writer, &allocator, heap->layout, &error);
+		imago_status status = imago_layered_write(heap, &cases[i].options, &writer, &error);
+		assert_status(status, &error, cases[i].status);
+		assert_string_equal(error.what, cases[i].noun);
+		imago_writer_release(&writer);
+		imago_heap_destroy(heap);
+	}
+	assert_no_leak(&allocator);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(genuine_files_come_back_byte_for_byte, set_up),
+	    cmocka_unit_test_setup(built_images_of_every_layout_come_back, set_up),
+	    cmocka_unit_test_setup(the_header_page_is_as_documented, set_up),
+	    cmocka_unit_test_setup(sections_are_pages_of_one_tier_with_or_without_pointers, set_up),
+	    cmocka_unit_test_setup(fixups_mark_exactly_what_the_swizzler_moves, set_up),
+	    cmocka_unit_test_setup(written_twice_it_is_the_same_and_read_back_it_keeps_its_tiers,
+	                           set_up),
+	    cmocka_unit_test_setup(without_an_origin_there_is_no_way_back, set_up),
+	    cmocka_unit_test_setup(what_cannot_be_layered_is_refused, set_up),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
