@@ -294,6 +294,7 @@ destroy(imago_attachment *attachment)
 	close_one(attachment->descriptor);
 	close_one(attachment->userfault);
 	close_one(attachment->memory);
+	close_one(attachment->tracker);
 	imago_release(allocator, attachment->scratches, IMAGO_NUM_SCRATCHES * attachment->scratch_size);
 	imago_release(allocator, attachment->filled,
 	              attachment->num_filled_words * sizeof *attachment->filled);
@@ -314,7 +315,8 @@ imago_attach_checked(imago_attachment **out, int descriptor, const imago_identit
 	}
 	attachment->allocator = allocator;
 	attachment->identity = *identity;
-	attachment->descriptor = attachment->userfault = attachment->memory = NO_FILE;
+	attachment->descriptor = attachment->userfault = NO_FILE;
+	attachment->memory = attachment->tracker = NO_FILE;
 	const imago_status status =
 	    fill_attachment(attachment, descriptor, plan, options, relocated, error);
 	if (status != IMAGO_OK) {

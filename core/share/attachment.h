@@ -48,6 +48,8 @@ struct imago_attachment {
 	 * is atomic, and userfault in a forked child before anybody runs there. */
 	int userfault;          /* or -1 */
 	int memory;             /* the file in memory, or -1 */
+	int tracker;            /* where there is no userfault: what tracks writes, or -1 */
+	atomic_bool tracked;    /* writes are */
 	_Atomic size_t *filled; /* a bit for each window that is there as a whole */
 	size_t num_filled_words;
 	uint8_t *scratches;

@@ -234,8 +234,9 @@ show_by_userfault(imago_attachment *attachment, const imago_attached_section *se
 		return false;
 	}
 	uint64_t copied = 0;
-	const int result = imago_userfault_copy(attachment->userfault, section->bytes + begin, scratch,
-	                                        had, attachment->page_size, &copied);
+	const int result = imago_userfault_copy(
+	    attachment->userfault, section->bytes + begin, scratch, had, attachment->page_size,
+	    section->plan.writable && atomic_load(&attachment->tracked), &copied);
 	count_pages(attachment, copied);
 	if (result != 0) {
 		*lost = (imago_lost){"memory for a page", section->plan.offset + distance, -result};
@@ -269,6 +270,11 @@ imago_windows_after_fork(imago_attachment *attachment)
 {
 	for (size_t i = 0; i < IMAGO_NUM_SCRATCHES; i++) {
 		give_scratch_back(attachment, i); /* their threads are not in this process */
+	}
+	atomic_store(&attachment->tracked, false);
+	if (attachment->tracker >= 0) {
+		close(attachment->tracker);
+		attachment->tracker = -1;
 	}
 	if (attachment->userfault < 0) {
 		return;

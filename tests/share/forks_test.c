@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "assertions.h"
+#include "imago/pages.h"
 #include "mapped.h"
 
 typedef struct fixture {
@@ -163,6 +164,30 @@ a_child_may_detach_and_attach(void **state)
 		mapped_expect(&f->file, attachment);
 		imago_detach(attachment);
 	}
+}
+
+/* Each way that is open to root is open to nobody. */
+static void
+no_way_needs_rights(void **state)
+{
+	fixture *f = *state;
+	if (geteuid() != 0) {
+		skip(); /* then all other tests say so */
+	}
+	const pid_t child = fork_once();
+	if (child == 0) {
+		bool right = setgid(65534) == 0 && setuid(65534) == 0;
+		for (size_t j = 0; j < f->num_ways; j++) {
+			imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
+			imago_page_counts counts[MAPPED_SECTIONS];
+			right = right && mapped_matches(&f->file, attachment);
+			right = right &&
+			        imago_attachment_pages(attachment, counts, NULL, NULL, &f->error) == IMAGO_OK;
+			imago_detach(attachment);
+		}
+		_exit(right ? 0 : 1);
+	}
+	expect_success(child);
 }
 
 enum { NUM_THREADS = 8 };
@@ -334,6 +359,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(so_does_a_grandchild, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(stores_are_inherited_and_then_parted, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_child_may_detach_and_attach, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(no_way_needs_rights, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(threads_that_touch_a_page_at_once_see_it_whole, set_up,
 	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(children_made_among_busy_threads_see_the_same, set_up,
