@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,6 +178,8 @@ no_way_needs_rights(void **state)
 	const pid_t child = fork_once();
 	if (child == 0) {
 		bool right = setgid(65534) == 0 && setuid(65534) == 0;
+		/* Else what is root's in /proc stays root's. */
+		right = right && prctl(PR_SET_DUMPABLE, 1) == 0;
 		for (size_t j = 0; j < f->num_ways; j++) {
 			imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
 			imago_page_counts counts[MAPPED_SECTIONS];
