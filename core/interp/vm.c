@@ -241,9 +241,10 @@ start(imago_vm *vm, imago_error *error)
 	return IMAGO_OK;
 }
 
-imago_status
-imago_vm_create(imago_vm **out, const imago_heap *heap, const imago_vm_options *options,
-                imago_allocator *allocator, imago_error *error)
+/* A machine without a memory. */
+static imago_status
+allocate(imago_vm **out, const imago_vm_options *options, imago_allocator *allocator,
+         imago_error *error)
 {
 	*out = NULL;
 	imago_vm *vm = imago_allocate(allocator, sizeof *vm, "virtual machine", error);
@@ -261,12 +262,24 @@ imago_vm_create(imago_vm **out, const imago_heap *heap, const imago_vm_options *
 	vm->open_file = options->open_file;
 	vm->save = options->save;
 	vm->payload = options->payload;
-	const imago_memory_options memory_options = {
+	*out = vm;
+	return IMAGO_OK;
+}
+
+static imago_memory_options
+memory_options_of(const imago_vm_options *options)
+{
+	return (imago_memory_options){
 	    .growth = options->growth > 0 ? options->growth : DEFAULT_GROWTH,
 	    .eden_bytes = options->eden_bytes,
 	    .collect_every = options->collect_every,
 	};
-	imago_status status = imago_memory_create(&vm->memory, heap, &memory_options, allocator, error);
+}
+
+/* With its memory there, or the reason why not; on failure the machine is gone. */
+static imago_status
+take_up(imago_vm **out, imago_vm *vm, imago_status status, imago_error *error)
+{
 	if (status == IMAGO_OK) {
 		vm->kind = vm->memory->kind;
 		vm->has_block_contexts = vm->memory->header.image_format == 6502;
@@ -283,6 +296,37 @@ imago_vm_create(imago_vm **out, const imago_heap *heap, const imago_vm_options *
 	}
 	*out = vm;
 	return IMAGO_OK;
+}
+
+imago_status
+imago_vm_create(imago_vm **out, const imago_heap *heap, const imago_vm_options *options,
+                imago_allocator *allocator, imago_error *error)
+{
+	imago_vm *vm;
+	*out = NULL;
+	imago_status status = allocate(&vm, options, allocator, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	const imago_memory_options memory_options = memory_options_of(options);
+	status = imago_memory_create(&vm->memory, heap, &memory_options, allocator, error);
+	return take_up(out, vm, status, error);
+}
+
+imago_status
+imago_vm_create_mapped(imago_vm **out, const imago_memory_mapping *mapping,
+                       const imago_vm_options *options, imago_allocator *allocator,
+                       imago_error *error)
+{
+	imago_vm *vm;
+	*out = NULL;
+	imago_status status = allocate(&vm, options, allocator, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	const imago_memory_options memory_options = memory_options_of(options);
+	status = imago_memory_create_mapped(&vm->memory, mapping, &memory_options, allocator, error);
+	return take_up(out, vm, status, error);
 }
 
 void

@@ -299,7 +299,9 @@ mark_hidden_roots(collect_run *collection)
 {
 	const imago_object_memory *memory = collection->memory;
 	const imago_memory_kind kind = collection->kind;
-	set_live(collection, memory->hidden_roots);
+	if (collect_covers(collection, memory->hidden_roots)) {
+		set_live(collection, memory->hidden_roots); /* else permanent, of a mapped image */
+	}
 	for (uint64_t i = 0; i < memory->num_class_pages; i++) {
 		imago_oop page = imago_memory_slot(memory, memory->hidden_roots, i, kind);
 		if (!collect_is_live(collection, page)) {

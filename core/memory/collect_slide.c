@@ -119,6 +119,14 @@ change_slots(const collect_run *collection, imago_oop oop, imago_oop nil)
 	}
 }
 
+static void
+clear_list(imago_object_memory *memory, uint64_t index)
+{
+	if (imago_memory_slot(memory, memory->free_lists, index, memory->kind) != 0) {
+		imago_memory_set_slot_raw(memory, memory->free_lists, index, 0, memory->kind);
+	}
+}
+
 /* One free chunk, at the head of the list of its size. */
 static void
 put_free_chunk(imago_object_memory *memory, imago_addr chunk, uint64_t bytes)
@@ -213,11 +221,12 @@ collect_slide(collect_run *collection)
 {
 	imago_object_memory *memory = collection->memory;
 	const imago_memory_kind kind = memory->kind;
-	mover moving = {collection, new_address(collection, memory->nil)};
+	mover moving = {.collection = collection};
+	moving.nil = new_value(collection, memory->nil, memory->nil);
 	if (!kind.v3) {
 		uint64_t num_lists = imago_memory_num_slots(memory, memory->free_lists, kind);
 		for (uint64_t i = 0; i < num_lists; i++) {
-			imago_memory_set_slot_raw(memory, memory->free_lists, i, 0, kind);
+			clear_list(memory, i);
 		}
 	}
 	imago_addr perm_top = memory->perm_top;

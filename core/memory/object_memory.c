@@ -9,7 +9,6 @@
 
 enum {
 	ARENA_BASE = 1 << 16,
-	DEFAULT_EDEN = 1 << 20,
 	MAX_FORWARDERS = 1024,
 };
 
@@ -27,7 +26,7 @@ static imago_oop
 to_arena(const imago_object_memory *memory, imago_oop oop)
 {
 	imago_addr start = object_memory_perm_start(memory->kind);
-	bool leads_there = memory->perm_top > memory->base && oop >= start &&
+	bool leads_there = memory->perm_top > memory->base && !memory->mapped && oop >= start &&
 	                   imago_memory_is_pointer(memory->kind, oop);
 	return leads_there ? oop - start + memory->base : oop;
 }
@@ -55,7 +54,10 @@ follow_slots(imago_object_memory *memory, imago_oop oop)
 	uint64_t num_slots = object_memory_num_oops(memory, oop);
 	for (uint64_t i = 0; i < num_slots; i++) {
 		imago_oop value = imago_memory_slot(memory, oop, i, kind);
-		imago_memory_set_slot_raw(memory, oop, i, follow(memory, value), kind);
+		imago_oop meant = follow(memory, value);
+		if (meant != value) { /* pages that are mapped stay clean */
+			imago_memory_set_slot_raw(memory, oop, i, meant, kind);
+		}
 	}
 }
 
@@ -77,6 +79,12 @@ find_known_objects(imago_object_memory *memory, const imago_heap *heap)
 	memory->watched = known.true_object.oop + known.true_object.total_bytes;
 	memory->free_lists = known.free_lists.oop;
 	memory->hidden_roots = known.hidden_roots.oop;
+	object_memory_count_class_pages(memory);
+}
+
+void
+object_memory_count_class_pages(imago_object_memory *memory)
+{
 	while (memory->num_class_pages < IMAGO_CLASS_MAX_PAGES &&
 	       imago_memory_slot(memory, memory->hidden_roots, memory->num_class_pages, memory->kind) !=
 	           memory->nil) {
@@ -107,7 +115,7 @@ make_arena(imago_object_memory *memory, const imago_heap *heap, const imago_memo
            imago_error *error)
 {
 	uint64_t old = heap->segments[0].size;
-	uint64_t eden = options->eden_bytes > 0 ? options->eden_bytes : DEFAULT_EDEN;
+	uint64_t eden = options->eden_bytes > 0 ? options->eden_bytes : OBJECT_MEMORY_EDEN;
 	uint64_t limit = memory->kind.wide ? UINT64_C(1) << 46 : UINT64_C(1) << 31;
 	uint64_t below = memory->old_base - memory->base;
 	eden = (eden + 7) & ~UINT64_C(7);
@@ -155,6 +163,12 @@ create_from(imago_object_memory *memory, const imago_heap *heap,
 	memory->next_hash = (uint32_t)heap->header.last_hash;
 	memory->floats_low_first = imago_heap_floats_low_word_first(heap);
 	find_known_objects(memory, heap);
+	return object_memory_settle(memory, error);
+}
+
+imago_status
+object_memory_settle(imago_object_memory *memory, imago_error *error)
+{
 	for (imago_oop oop = imago_memory_first(memory); oop != 0;
 	     oop = imago_memory_next(memory, oop)) {
 		follow_slots(memory, oop);
@@ -164,7 +178,7 @@ create_from(imago_object_memory *memory, const imago_heap *heap,
 	}
 	/* What a context's stale slots hold need not be an object. */
 	object_memory_clear_dead_slots(memory);
-	status = object_memory_mourn_load(memory, error);
+	imago_status status = object_memory_mourn_load(memory, error);
 	return status == IMAGO_OK ? object_memory_perm_create(memory, error) : status;
 }
 
@@ -216,7 +230,9 @@ imago_memory_destroy(imago_object_memory *memory)
 	imago_release(allocator, memory->mourners, memory->mourner_capacity * sizeof *memory->mourners);
 	imago_release(allocator, memory->remembered,
 	              memory->remembered_capacity * sizeof *memory->remembered);
-	imago_release(allocator, memory->bytes, memory->bytes != NULL ? memory->size : 0);
+	if (memory->bytes != NULL && !memory->mapped) {
+		imago_release(allocator, memory->bytes, memory->size);
+	}
 	imago_release(allocator, memory, sizeof *memory);
 }
 
@@ -367,7 +383,7 @@ free_class_index(imago_object_memory *memory)
 	for (uint32_t i = 0; i < IMAGO_CLASS_PAGE_SIZE; i++) {
 		imago_memory_set_slot_raw(memory, made, i, memory->nil, kind);
 	}
-	imago_memory_set_slot_raw(memory, memory->hidden_roots, page, made, kind);
+	imago_memory_set_slot(memory, memory->hidden_roots, page, made, kind);
 	memory->num_class_pages++;
 	return page * IMAGO_CLASS_PAGE_SIZE;
 }

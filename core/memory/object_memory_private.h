@@ -11,6 +11,7 @@ enum {
 	OBJECT_MEMORY_SPACE_ALIGNMENT = 1 << 16,
 	OBJECT_MEMORY_CLASS_BITS = IMAGO_CLASS_INDEX_LIMIT - 1,
 	OBJECT_MEMORY_SPUR_OVERFLOW = 255,
+	OBJECT_MEMORY_EDEN = 1 << 20, /* bytes, unless options say otherwise */
 };
 
 /* What is remembered of permanent space, so that nobody need walk it. A bit for each unit of 8
@@ -76,6 +77,13 @@ object_memory_perm_start(imago_memory_kind kind)
 }
 
 imago_byte_order object_memory_host_order(void);
+
+/* Of a memory whose objects are there and whose known objects are found: follows forwarders,
+ * forgets what the saver remembered and remembers what must be. */
+imago_status object_memory_settle(imago_object_memory *memory, imago_error *error);
+
+/* Sets num_class_pages, for the hidden roots. */
+void object_memory_count_class_pages(imago_object_memory *memory);
 
 /* Slots that hold oops: all, one and the literals, or none. */
 uint64_t object_memory_num_oops(const imago_object_memory *memory, imago_oop oop);

@@ -1,4 +1,5 @@
 /* object_memory_snapshot.c: the memory as an image. */
+#include "imago/arrange.h"
 #include "object_memory_private.h"
 
 void
@@ -77,6 +78,72 @@ move_pointers(const imago_object_memory *memory, const imago_segment *segment)
 }
 
 static imago_status
+add_section(const imago_object_memory *memory, imago_heap *heap, imago_addr from, imago_addr to,
+            imago_error *error)
+{
+	if (from == to) {
+		return IMAGO_OK;
+	}
+	uint64_t size = to - from;
+	uint8_t *bytes = imago_allocate(heap->allocator, size + IMAGO_BRIDGE_SIZE, "image", error);
+	if (bytes == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	memcpy(bytes, imago_memory_at(memory, from), (size_t)size);
+	imago_status status = imago_heap_own(heap, bytes, size + IMAGO_BRIDGE_SIZE, error);
+	if (status != IMAGO_OK) {
+		imago_release(heap->allocator, bytes, size + IMAGO_BRIDGE_SIZE);
+		return status;
+	}
+	const imago_segment segment = {
+	    .start = from,
+	    .size = size,
+	    .bridge_size = IMAGO_BRIDGE_SIZE,
+	    .bytes = bytes,
+	    .writable = bytes,
+	    .space = IMAGO_SPACE_OLD,
+	    .tier = imago_memory_is_perm(memory, from) ? IMAGO_TIER_READ_ONLY : IMAGO_TIER_OFTEN,
+	};
+	return imago_heap_add_segment(heap, &segment, error);
+}
+
+/* The sections of a mapped image: what lies between bridges. */
+static imago_status
+fill_mapped(const imago_object_memory *memory, imago_heap *heap, imago_error *error)
+{
+	imago_addr start = memory->base;
+	imago_addr at = start;
+	imago_status status = IMAGO_OK;
+	heap->header = memory->header;
+	heap->header.special_objects_oop = memory->special_objects;
+	heap->header.last_hash = memory->next_hash;
+	while (status == IMAGO_OK) {
+		bool fixed_ends = at == memory->perm_top && at < memory->old_base;
+		if (fixed_ends || at == memory->old_top) {
+			status = add_section(memory, heap, start, at, error);
+			if (!fixed_ends) {
+				break;
+			}
+			start = at = memory->old_base;
+			continue;
+		}
+		imago_oop oop = object_memory_oop_of_chunk(memory, at);
+		imago_addr next = oop + object_memory_size(memory, oop);
+		uint64_t header = imago_memory_header(memory, oop, memory->kind);
+		if ((header & OBJECT_MEMORY_CLASS_BITS) == IMAGO_CLASS_BRIDGE) {
+			status = add_section(memory, heap, start, at, error);
+			start = next;
+		}
+		at = next;
+	}
+	if (status == IMAGO_OK) {
+		heap->bridges = IMAGO_BRIDGES_FILE;
+		status = imago_heap_set_bridges(heap, IMAGO_BRIDGES_FILE, error);
+	}
+	return status == IMAGO_OK ? imago_heap_refresh_header(heap, error) : status;
+}
+
+static imago_status
 fill(const imago_object_memory *memory, imago_heap *heap, imago_error *error)
 {
 	heap->header = memory->header;
@@ -117,7 +184,7 @@ imago_memory_snapshot(imago_object_memory *memory, imago_heap **out, imago_alloc
 	status =
 	    imago_heap_create(&heap, memory->kind.v3 ? IMAGO_V3 : IMAGO_SPUR, layout, allocator, error);
 	if (status == IMAGO_OK) {
-		status = fill(memory, heap, error);
+		status = memory->mapped ? fill_mapped(memory, heap, error) : fill(memory, heap, error);
 		if (status != IMAGO_OK) {
 			imago_heap_destroy(heap);
 		} else {

@@ -6,9 +6,9 @@
 #include "imago/walk.h"
 #include "layered_private.h"
 
-/* Sections of objects in the order of their addresses: a tier's objects with pointers, then those
- * without; what is least written lies lowest. */
-enum { NUM_GROUPS = 2 * IMAGO_NUM_TIERS };
+/* Sections of objects in the order of their addresses: the fixed objects, then a tier's objects
+ * with pointers, then those without; what is least written lies lowest. */
+enum { ROOTS, NUM_GROUPS = 1 + 2 * IMAGO_NUM_TIERS };
 
 _Static_assert(NUM_GROUPS + 2 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
 
@@ -20,20 +20,31 @@ typedef struct grouping {
 	const imago_layered_options *options;
 	imago_addr free_lists;
 	uint64_t sizes[NUM_GROUPS];
-	size_t first; /* of the groups that are used: the fixed objects lie there */
 	imago_addr next[NUM_GROUPS];
 } grouping;
 
 static size_t
 group_of(imago_tier tier, bool has_pointers)
 {
-	return 2 * (size_t)(IMAGO_TIER_READ_ONLY - tier) + !has_pointers;
+	return 1 + 2 * (size_t)(IMAGO_TIER_READ_ONLY - tier) + !has_pointers;
+}
+
+/* What collectors write, or must be able to, is often written whatever anybody says: class tables,
+ * free chunks, weak objects and ephemerons. */
+static bool
+is_a_collectors(const imago_object *object)
+{
+	return object->kind == IMAGO_OBJECT_HIDDEN || object->kind == IMAGO_OBJECT_FREE ||
+	       object->format == IMAGO_FORMAT_WEAK || object->format == IMAGO_FORMAT_EPHEMERON;
 }
 
 static imago_tier
 tier_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	const imago_segment *segment = &groups->heap->segments[object->segment];
+	if (is_a_collectors(object)) {
+		return IMAGO_TIER_OFTEN;
+	}
 	if (groups->options->tiers != NULL) {
 		return (imago_tier)groups->options->tiers[ordinal];
 	}
@@ -44,7 +55,7 @@ static size_t
 group_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	if (ordinal < IMAGO_LAYERED_FIXED_OBJECTS) {
-		return groups->first;
+		return ROOTS;
 	}
 	imago_word_runs words = imago_pointer_words_of(groups->heap, groups->free_lists, object);
 	return group_of(tier_of(groups, object, ordinal), words.num_runs > 0);
@@ -69,26 +80,6 @@ require_tiers(const imago_layered_options *options, uint64_t num_chunks, imago_e
 	return IMAGO_OK;
 }
 
-/* The lowest tier that anything else is in: with pointers, as the hidden roots have. */
-static imago_status
-find_first(grouping *groups, imago_error *error)
-{
-	imago_walker walker;
-	imago_object object;
-	uint64_t ordinal = 0;
-	size_t lowest = group_of(IMAGO_TIER_OFTEN, true);
-	imago_walk_init(&walker, groups->heap, error);
-	while (imago_walk_next(&walker, &object)) {
-		if (ordinal >= IMAGO_LAYERED_FIXED_OBJECTS) {
-			size_t group = group_of(tier_of(groups, &object, ordinal), true);
-			lowest = group < lowest ? group : lowest;
-		}
-		ordinal++;
-	}
-	groups->first = lowest;
-	return walker.status;
-}
-
 static imago_status
 measure(grouping *groups, imago_error *error)
 {
@@ -105,13 +96,14 @@ measure(grouping *groups, imago_error *error)
 static void
 add_segment(imago_layered_plan *plan, imago_addr start, uint64_t size, size_t group)
 {
-	plan->has_pointers[plan->num_segments] = group % 2 == 0;
+	bool roots = group == ROOTS;
+	plan->has_pointers[plan->num_segments] = roots || group % 2 == 1;
 	plan->segments[plan->num_segments++] = (imago_segment){
 	    .start = start,
 	    .size = size,
 	    .bridge_size = IMAGO_BRIDGE_SIZE,
 	    .space = IMAGO_SPACE_OLD,
-	    .tier = (uint8_t)(IMAGO_TIER_READ_ONLY - group / 2),
+	    .tier = (uint8_t)(roots ? IMAGO_TIER_OFTEN : IMAGO_TIER_READ_ONLY - (group - 1) / 2),
 	};
 }
 
@@ -190,10 +182,7 @@ imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
 	plan->num_chunks = census.num_chunks;
 	imago_known_objects_find(heap, &known);
 	groups.free_lists = known.free_lists.oop;
-	status = find_first(&groups, error);
-	if (status == IMAGO_OK) {
-		status = measure(&groups, error);
-	}
+	status = measure(&groups, error);
 	if (status == IMAGO_OK) {
 		status = place(plan, &groups, error);
 	}

@@ -59,8 +59,8 @@ write_objects(layered_writing *writing)
 {
 	for (size_t i = 0; i < writing->layered->num_segments; i++) {
 		const imago_segment *segment = &writing->layered->segments[i];
-		imago_layered_section *section =
-		    open_section(writing, IMAGO_LAYERED_OBJECTS, tier_names[segment->tier]);
+		imago_layered_section *section = open_section(writing, IMAGO_LAYERED_OBJECTS,
+		                                              i == 0 ? "roots" : tier_names[segment->tier]);
 		section->tier = (imago_tier)segment->tier;
 		section->has_pointers = writing->plan->has_pointers[i];
 		section->address = segment->start;

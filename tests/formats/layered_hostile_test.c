@@ -142,7 +142,7 @@ lies_about_contents_are_found_by_their_rules(void **state)
 	imago_layered_head head;
 	assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
 	const imago_layered_section *objects = &head.sections[0];
-	const imago_layered_section *bits = &head.sections[1];
+	const imago_layered_section *bits = &head.sections[2];
 	const imago_layered_section *origin = &head.sections[head.num_sections - 1];
 	assert_true(objects->has_pointers && !bits->has_pointers);
 	assert_int_equal(origin->kind, IMAGO_LAYERED_ORIGIN);

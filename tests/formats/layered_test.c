@@ -238,10 +238,11 @@ sections_are_pages_of_one_tier_with_or_without_pointers(void **state)
 	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
 	options.tiers = tiers;
 	layered_file file = layer(heap, &options);
-	assert_int_equal(file.head.num_sections, 2 * IMAGO_NUM_TIERS + 2);
+	assert_int_equal(file.head.num_sections, 1 + 2 * IMAGO_NUM_TIERS + 2);
+	assert_string_equal(file.head.sections[0].name, "roots");
 	imago_addr end = 0;
 	for (size_t i = 0; i < 2 * IMAGO_NUM_TIERS; i++) {
-		const imago_layered_section *section = &file.head.sections[i];
+		const imago_layered_section *section = &file.head.sections[1 + i];
 		assert_int_equal(section->kind, IMAGO_LAYERED_OBJECTS);
 		assert_int_equal(section->tier, IMAGO_TIER_READ_ONLY - i / 2);
 		assert_int_equal(section->has_pointers, i % 2 == 0);
@@ -249,10 +250,10 @@ sections_are_pages_of_one_tier_with_or_without_pointers(void **state)
 		assert_int_equal(section->offset % IMAGO_LAYERED_PAGE, 0);
 		assert_true(section->address >= end);
 		end = section->address + section->size;
-		assert_int_equal(file.heap->segments[i].tier, section->tier);
+		assert_int_equal(file.heap->segments[1 + i].tier, section->tier);
 	}
 	assert_int_equal(file.head.start + file.head.span, end);
-	assert_string_equal(file.head.sections[0].name, "read-only");
+	assert_string_equal(file.head.sections[1].name, "read-only");
 	free(tiers);
 	release(&file);
 	imago_heap_destroy(heap);

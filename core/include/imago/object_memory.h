@@ -61,6 +61,7 @@ typedef struct imago_object_memory {
 	imago_tagging tagging;
 	uint8_t *bytes; /* of the arena */
 	uint64_t size;
+	bool mapped; /* by somebody else (imago_memory_create_mapped) */
 	imago_addr base, perm_top, old_base;
 	imago_addr watched; /* behind nil, false and true, where permanent space exists: these never
 	                     * move, so that nobody need remember who refers to them */
@@ -106,6 +107,33 @@ IMAGO_API imago_status imago_memory_create(imago_object_memory **out, const imag
                                            imago_allocator *allocator,
                                            imago_error *error) IMAGO_NODISCARD;
 IMAGO_API void imago_memory_destroy(imago_object_memory *memory);
+
+/* An image that somebody has mapped, to be run where it lies: nothing is copied, and what is not
+ * written stays as it was mapped. From base on: sections, which bridges in memory style join
+ * (formats/layered/layered.md §3); the first begins with nil, false, true, the free lists and the
+ * hidden roots. Those of the first fixed_end bytes are permanent space; the others are old space.
+ * Behind used bytes, to size, lies zeroed memory, for old space to grow and for eden. */
+typedef struct imago_memory_mapping {
+	uint8_t *bytes;
+	imago_addr base;           /* address of the first byte, in the words of the image */
+	uint64_t fixed_end;        /* to the end of the last object that is permanent; 0: none is */
+	uint64_t old_start;        /* the first object that is not; 0 when fixed_end is */
+	uint64_t used;             /* to the end of the last object */
+	uint64_t size;             /* in all */
+	imago_layout layout;       /* the byte order is the host's */
+	imago_image_header header; /* addresses as in the words of the image */
+} imago_memory_mapping;
+
+/* Takes a mapped Spur image in which check finds no error; the mapping must outlive the memory.
+ * options' growth is what the mapping has room for. Written are: slots that lead to forwarders,
+ * stale slots of contexts, remembered bits, and the VM's own stacks, where any of these are not
+ * empty. IMAGO_EUSAGE (sizes that do not fit, another byte order), IMAGO_ELIMIT (no room for eden),
+ * IMAGO_EUNSUPPORTED (a page of the class table in permanent space), IMAGO_ENOMEM. */
+IMAGO_API imago_status imago_memory_create_mapped(imago_object_memory **out,
+                                                  const imago_memory_mapping *mapping,
+                                                  const imago_memory_options *options,
+                                                  imago_allocator *allocator,
+                                                  imago_error *error) IMAGO_NODISCARD;
 
 /* ---- Words and headers; oop is a pointer to an object of the memory. */
 
@@ -402,7 +430,8 @@ IMAGO_API bool imago_memory_become(imago_object_memory *memory, const imago_oop 
                                    const imago_oop *to, uint64_t count, bool two_way,
                                    bool copy_hash) IMAGO_NODISCARD;
 
-/* The memory as an image: a heap of its own, in the host's byte order. Scavenges first. */
+/* The memory as an image: a heap of its own, in the host's byte order; of a mapped one with a
+ * segment for each section. Scavenges first. */
 IMAGO_API imago_status imago_memory_snapshot(imago_object_memory *memory, imago_heap **out,
                                              imago_allocator *allocator,
                                              imago_error *error) IMAGO_NODISCARD;

@@ -19,6 +19,7 @@
 #include "imago/compiler.h"
 #include "imago/error.h"
 #include "imago/heap.h"
+#include "imago/object_memory.h"
 
 typedef struct imago_vm imago_vm;
 
@@ -86,6 +87,14 @@ typedef struct imago_vm_options {
 IMAGO_API imago_status imago_vm_create(imago_vm **out, const imago_heap *heap,
                                        const imago_vm_options *options, imago_allocator *allocator,
                                        imago_error *error) IMAGO_NODISCARD;
+
+/* The same of an image that somebody has mapped, and that is run where it lies (object_memory.h,
+ * with its statuses); options' growth is what the mapping has room for. The mapping must outlive
+ * the machine. */
+IMAGO_API imago_status imago_vm_create_mapped(imago_vm **out, const imago_memory_mapping *mapping,
+                                              const imago_vm_options *options,
+                                              imago_allocator *allocator,
+                                              imago_error *error) IMAGO_NODISCARD;
 IMAGO_API void imago_vm_destroy(imago_vm *vm);
 
 /* Executes at most fuel bytecodes, work of primitives included; what the last one does is done.

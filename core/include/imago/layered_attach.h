@@ -1,0 +1,50 @@
+/* layered_attach.h: a layered image mapped, ready to be read or run where it lies.
+ *
+ * Header page and table are read and their hashes compared; nothing else is looked at. What that
+ * means for the pages is attach.h's.
+ */
+#ifndef IMAGO_LAYERED_ATTACH_H
+#define IMAGO_LAYERED_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "imago/allocator.h"
+#include "imago/attach.h"
+#include "imago/compiler.h"
+#include "imago/error.h"
+#include "imago/heap.h"
+#include "imago/layered_image.h"
+#include "imago/object_memory.h"
+
+/* Zero-initialisable. */
+typedef struct imago_layered_attach_options {
+	imago_attach_options attach;
+	uint64_t room;      /* bytes of memory behind the image, for one who runs it */
+	bool protect_fixed; /* stores into read-only and rarely written sections trap */
+} imago_layered_attach_options;
+
+typedef struct imago_layered_attachment {
+	imago_attachment *attachment;
+	imago_layered_head head;
+	uint64_t distance;            /* what was added to every address, in two's complement */
+	imago_memory_mapping mapping; /* what imago_vm_create_mapped takes; with room only */
+} imago_layered_attachment;
+
+/* Attaches the layered file of a descriptor, which stays the caller's. IMAGO_ESTRUCTURE (a hash
+ * that is not that of the bytes), IMAGO_EUNSUPPORTED (a byte order that is not the host's), the
+ * statuses of imago_layered_decode and imago_attach. Release with imago_layered_detach. */
+IMAGO_API imago_status imago_layered_attach(imago_layered_attachment *out, int descriptor,
+                                            const imago_layered_attach_options *options,
+                                            imago_allocator *allocator,
+                                            imago_error *error) IMAGO_NODISCARD;
+IMAGO_API void imago_layered_detach(imago_layered_attachment *attached);
+
+/* The attached image as a heap that borrows its pages, at the addresses where it lies: to walk,
+ * check or save it. The attachment must outlive it. IMAGO_ENOMEM. */
+IMAGO_API imago_status imago_layered_attached_heap(imago_heap **out,
+                                                   const imago_layered_attachment *attached,
+                                                   imago_allocator *allocator,
+                                                   imago_error *error) IMAGO_NODISCARD;
+
+#endif

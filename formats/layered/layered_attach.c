@@ -1,0 +1,221 @@
+/* layered_attach.c: from header page and table to mapped sections. */
+#include "imago/layered_attach.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "imago/checked.h"
+#include "layered_private.h"
+
+static imago_byte_order
+host_order(void)
+{
+	const uint16_t one = 1;
+	return *(const uint8_t *)&one == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
+}
+
+static imago_status
+read_head(imago_layered_head *head, int descriptor, imago_error *error)
+{
+	uint8_t bytes[IMAGO_LAYERED_HEAD];
+	struct stat facts;
+	uint64_t done = 0;
+	if (fstat(descriptor, &facts) != 0) {
+		return imago_fail_os(error, "stat", errno);
+	}
+	while (done < sizeof bytes) {
+		ssize_t count = pread(descriptor, bytes + done, sizeof bytes - done, (off_t)done);
+		if (count < 0 && errno != EINTR) {
+			return imago_fail_os(error, "read", errno);
+		}
+		if (count == 0) {
+			break;
+		}
+		done += count > 0 ? (uint64_t)count : 0;
+	}
+	uint64_t size = facts.st_size > 0 ? (uint64_t)facts.st_size : 0;
+	imago_status status =
+	    imago_layered_decode(head, bytes, done < sizeof bytes ? done : size, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	if (!head->header_intact) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "hash of the header page", 0, 0, 0);
+	}
+	if (!head->table_intact) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "hash of the table", IMAGO_LAYERED_PAGE, 0, 0);
+	}
+	if (head->layout.byte_order != host_order()) {
+		return imago_fail(error, IMAGO_EUNSUPPORTED, "byte order of an image to attach",
+		                  IMAGO_NO_OFFSET, 0, 0);
+	}
+	return IMAGO_OK;
+}
+
+static uint64_t
+whole_pages(uint64_t size)
+{
+	(void)imago_checked_align_up(size, IMAGO_LAYERED_PAGE, &size);
+	return size;
+}
+
+/* The first section of old space, by index in the table: the first of those that are often written,
+ * but for the roots; 0 when nothing lies before it but these. */
+static size_t
+first_old_section(const imago_layered_head *head)
+{
+	size_t index = 1;
+	while (index < head->num_sections && head->sections[index].kind == IMAGO_LAYERED_OBJECTS &&
+	       head->sections[index].tier != IMAGO_TIER_OFTEN) {
+		index++;
+	}
+	bool found = index < head->num_sections && head->sections[index].kind == IMAGO_LAYERED_OBJECTS;
+	return found && index > 1 ? index : 0;
+}
+
+/* Memory behind the sections, and between them: collectors move objects over what bridges span. */
+static imago_status
+make_room(const imago_layered_attachment *out, const imago_attach_plan *plan, imago_error *error)
+{
+	uint64_t distance = imago_attachment_facts_of(out->attachment).base - plan->start;
+	imago_status status = IMAGO_OK;
+	for (size_t i = 0; i < plan->num_sections && status == IMAGO_OK; i++) {
+		const imago_attach_section *section = &plan->sections[i];
+		imago_addr from = section->address + section->size;
+		imago_addr to = i + 1 < plan->num_sections ? section[1].address : plan->start + plan->span;
+		uint8_t *room;
+		if (from < to) {
+			status =
+			    imago_attachment_room(out->attachment, from + distance, to - from, &room, error);
+		}
+	}
+	return status;
+}
+
+static imago_status
+map(imago_layered_attachment *out, int descriptor, const imago_layered_attach_options *options,
+    imago_allocator *allocator, imago_error *error)
+{
+	const imago_layered_head *head = &out->head;
+	imago_attach_section sections[IMAGO_LAYERED_MAX_SECTIONS];
+	uint64_t image = 0;
+	imago_attach_plan plan = {.layout = head->layout, .sections = sections, .start = head->start};
+	for (size_t i = 0; i < head->num_sections; i++) {
+		const imago_layered_section *section = &head->sections[i];
+		if (section->kind != IMAGO_LAYERED_OBJECTS) {
+			continue;
+		}
+		sections[plan.num_sections++] = (imago_attach_section){
+		    .address = section->address,
+		    .offset = section->offset,
+		    .size = whole_pages(section->size),
+		    .writable = !options->protect_fixed || section->tier == IMAGO_TIER_OFTEN,
+		    .has_pointers = section->has_pointers,
+		    .pointer_words = section->fixups,
+		};
+		image = section->address - head->start + whole_pages(section->size);
+	}
+	if (plan.num_sections == 0) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "no section of objects", IMAGO_LAYERED_PAGE, 0,
+		                  1);
+	}
+	if (!imago_checked_add(image, whole_pages(options->room), &plan.span)) {
+		return imago_fail(error, IMAGO_ELIMIT, "room behind an image", IMAGO_NO_OFFSET,
+		                  options->room, 0);
+	}
+	imago_status status =
+	    imago_attach(&out->attachment, descriptor, &plan, &options->attach, allocator, error);
+	if (status == IMAGO_OK && options->room > 0) {
+		status = make_room(out, &plan, error);
+	}
+	out->mapping.size = plan.span;
+	return status;
+}
+
+static void
+describe(imago_layered_attachment *out)
+{
+	const imago_layered_head *head = &out->head;
+	const imago_attachment_facts facts = imago_attachment_facts_of(out->attachment);
+	imago_memory_mapping *mapping = &out->mapping;
+	const imago_layered_section *last = NULL;
+	for (size_t i = 0; i < head->num_sections; i++) {
+		last = head->sections[i].kind == IMAGO_LAYERED_OBJECTS ? &head->sections[i] : last;
+	}
+	out->distance = facts.base - head->start;
+	mapping->bytes = facts.bytes;
+	mapping->base = facts.base;
+	mapping->layout = head->layout;
+	mapping->header = head->fields;
+	mapping->header.special_objects_oop += out->distance;
+	mapping->header.old_base_address += out->distance;
+	mapping->used = last->address - head->start + last->size - IMAGO_BRIDGE_SIZE;
+	size_t old = first_old_section(head);
+	if (old > 0) {
+		const imago_layered_section *before = &head->sections[old - 1];
+		mapping->old_start = head->sections[old].address - head->start;
+		mapping->fixed_end = before->address - head->start + before->size - IMAGO_BRIDGE_SIZE;
+	}
+}
+
+imago_status
+imago_layered_attach(imago_layered_attachment *out, int descriptor,
+                     const imago_layered_attach_options *options, imago_allocator *allocator,
+                     imago_error *error)
+{
+	*out = (imago_layered_attachment){.attachment = NULL};
+	imago_status status = read_head(&out->head, descriptor, error);
+	if (status == IMAGO_OK) {
+		status = map(out, descriptor, options, allocator, error);
+	}
+	if (status != IMAGO_OK) {
+		imago_layered_detach(out);
+		return status;
+	}
+	describe(out);
+	return IMAGO_OK;
+}
+
+void
+imago_layered_detach(imago_layered_attachment *attached)
+{
+	imago_detach(attached->attachment);
+	attached->attachment = NULL;
+}
+
+imago_status
+imago_layered_attached_heap(imago_heap **out, const imago_layered_attachment *attached,
+                            imago_allocator *allocator, imago_error *error)
+{
+	const imago_layered_head *head = &attached->head;
+	imago_heap *heap;
+	imago_status status = imago_heap_create(&heap, IMAGO_SPUR, head->layout, allocator, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	heap->header = attached->mapping.header;
+	heap->bridges = IMAGO_BRIDGES_MEMORY;
+	for (size_t i = 0; i < head->num_sections && status == IMAGO_OK; i++) {
+		const imago_layered_section *section = &head->sections[i];
+		if (section->kind != IMAGO_LAYERED_OBJECTS) {
+			continue;
+		}
+		const imago_segment segment = {
+		    .start = section->address + attached->distance,
+		    .size = section->size - IMAGO_BRIDGE_SIZE,
+		    .bridge_size = IMAGO_BRIDGE_SIZE,
+		    .bytes = attached->mapping.bytes + (section->address - head->start),
+		    .offset = section->offset,
+		    .space = IMAGO_SPACE_OLD,
+		    .tier = (uint8_t)section->tier,
+		};
+		status = imago_heap_add_segment(heap, &segment, error);
+	}
+	if (status != IMAGO_OK) {
+		imago_heap_destroy(heap);
+		return status;
+	}
+	*out = heap;
+	return IMAGO_OK;
+}
