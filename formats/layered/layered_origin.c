@@ -7,7 +7,7 @@
 #include "imago/walk.h"
 #include "layered_private.h"
 
-enum { SEGMENT_SIZE = 64, UNIT = 8, LAST_SHIFT = 63 };
+enum { SEGMENT_SIZE = 64, UNIT = 8, LAST_SHIFT = 63, AT_FIELDS = 40, SMALLEST_CHUNK = 16 };
 
 static const imago_layout container = {.word_bytes = 8, .byte_order = IMAGO_LITTLE_ENDIAN};
 
@@ -111,7 +111,7 @@ typedef struct origin {
 
 /* Before anything is allocated: what there is room for. */
 static imago_status
-read_counts(origin *from)
+read_counts(origin *from, const imago_heap *heap)
 {
 	imago_reader *reader = &from->reader;
 	from->bridges =
@@ -133,6 +133,11 @@ read_counts(origin *from)
 		return imago_reader_fail(reader, IMAGO_ETRUNCATED, "number of chunks", reader->position,
 		                         from->num_chunks, left);
 	}
+	uint64_t most = imago_heap_object_bytes(heap) / SMALLEST_CHUNK;
+	if (reader->status == IMAGO_OK && from->num_chunks > most) {
+		return imago_reader_fail(reader, IMAGO_ESTRUCTURE, "number of chunks", reader->position,
+		                         from->num_chunks, most);
+	}
 	return reader->status;
 }
 
@@ -153,9 +158,15 @@ read_segment(origin *from, size_t index)
 	if (part != NULL) {
 		memcpy(segment->part, part, IMAGO_PART_SIZE - 1);
 	}
-	if (reader->status == IMAGO_OK && segment->bridge_size > IMAGO_BRIDGE_SIZE) {
+	if (reader->status != IMAGO_OK) {
+		return;
+	}
+	if (segment->bridge_size > IMAGO_BRIDGE_SIZE) {
 		(void)imago_reader_fail(reader, IMAGO_ESTRUCTURE, "size of a bridge", reader->position,
 		                        segment->bridge_size, IMAGO_BRIDGE_SIZE);
+	} else if (rest >> 8 >= IMAGO_NUM_TIERS) {
+		(void)imago_reader_fail(reader, IMAGO_ESTRUCTURE, "tier of a segment", reader->position,
+		                        rest >> 8, IMAGO_NUM_TIERS - 1);
 	}
 }
 
@@ -227,6 +238,27 @@ read_addresses(origin *from, const imago_heap *heap)
 	return from->reader.status;
 }
 
+/* What says how the heap lies may differ from the layered header; all else is the same heap's. */
+static imago_status
+require_same_fields(const origin *from, const imago_heap *heap)
+{
+	imago_image_header expected = heap->header;
+	expected.header_size = from->header.header_size;
+	expected.data_size = from->header.data_size;
+	expected.old_base_address = from->header.old_base_address;
+	expected.first_segment_size = from->header.first_segment_size;
+	expected.free_old_space = from->header.free_old_space;
+	for (size_t i = 0; i < IMAGO_NUM_HEADER_FIELDS; i++) {
+		uint64_t found = imago_header_get(&from->header, i);
+		uint64_t wanted = imago_header_get(&expected, i);
+		if (found != wanted) {
+			return imago_fail(from->error, IMAGO_ESTRUCTURE, "header field",
+			                  from->reader.origin + AT_FIELDS + 8 * i, found, wanted);
+		}
+	}
+	return IMAGO_OK;
+}
+
 /* What lies around the chunks. */
 static void
 finish(const origin *from, imago_heap *heap)
@@ -244,12 +276,17 @@ finish(const origin *from, imago_heap *heap)
 static imago_status
 restore(origin *from, imago_heap **out, const imago_heap *heap)
 {
-	imago_status status = read_counts(from);
+	imago_heap *restored;
+	imago_status status = read_counts(from, heap);
 	if (status == IMAGO_OK) {
 		status = read_segments(from);
 	}
 	if (status == IMAGO_OK) {
 		status = read_addresses(from, heap);
+	}
+	if (status == IMAGO_OK && imago_reader_remaining(&from->reader) > 0) {
+		status = imago_reader_fail(&from->reader, IMAGO_ESTRUCTURE, "end of the origin",
+		                           from->reader.position, imago_reader_remaining(&from->reader), 0);
 	}
 	if (status != IMAGO_OK) {
 		return status;
@@ -260,11 +297,18 @@ restore(origin *from, imago_heap **out, const imago_heap *heap)
 	    .addresses = from->addresses,
 	    .num_chunks = from->num_chunks,
 	};
-	status = imago_arrange(out, heap, &arrangement, from->allocator, from->error);
-	if (status == IMAGO_OK) {
-		finish(from, *out);
+	status = imago_arrange(&restored, heap, &arrangement, from->allocator, from->error);
+	if (status != IMAGO_OK) {
+		return status;
 	}
-	return status;
+	status = require_same_fields(from, restored);
+	if (status != IMAGO_OK) {
+		imago_heap_destroy(restored);
+		return status;
+	}
+	finish(from, restored);
+	*out = restored;
+	return IMAGO_OK;
 }
 
 imago_status

@@ -190,6 +190,64 @@ lies_about_contents_are_found_by_their_rules(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* The origin of an image of several segments (layered.md §5). */
+enum { ORIGIN_FIELDS = 40, ORIGIN_SEGMENTS = ORIGIN_FIELDS + 16 * 8 };
+
+static void
+origins_that_lie_are_refused_by_name(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t offset; /* in the origin, of what is overwritten */
+		unsigned width;
+		uint64_t value;
+		imago_status status;
+		const char *noun;
+	} cases[] = {
+	    {0, 4, 0, IMAGO_ERANGE, "style of bridges"},
+	    {4, 4, 0, IMAGO_ERANGE, "number of segments"},
+	    {4, 4, 200, IMAGO_ETRUNCATED, "number of segments"},
+	    {8, 8, HUGE, IMAGO_ETRUNCATED, "number of chunks"},
+	    {8, 8, 1, IMAGO_ESTRUCTURE, "end of the origin"},
+	    {16, 8, UINT64_MAX, IMAGO_ETRUNCATED, "prefix"},
+	    {24, 8, UINT64_MAX, IMAGO_ETRUNCATED, "header tail"},
+	    {32, 8, UINT64_MAX, IMAGO_ETRUNCATED, "trailing bytes"},
+	    {ORIGIN_FIELDS, 8, 6521, IMAGO_ESTRUCTURE, "header field"},
+	    {ORIGIN_FIELDS + 4 * 8, 8, 8, IMAGO_ESTRUCTURE, "header field"},
+	    {ORIGIN_FIELDS + 13 * 8, 8, 99, IMAGO_ESTRUCTURE, "header field"},
+	    {ORIGIN_SEGMENTS, 8, 0, IMAGO_ERANGE, "segment start"},
+	    {ORIGIN_SEGMENTS + 8, 8, 8, IMAGO_ESTRUCTURE, "bytes of objects"},
+	    {ORIGIN_SEGMENTS + 8, 8, UINT64_MAX, IMAGO_ESTRUCTURE, "size of a segment"},
+	    {ORIGIN_SEGMENTS + 16, 4, 2, IMAGO_ERANGE, "space of a segment"},
+	    {ORIGIN_SEGMENTS + 20, 1, 17, IMAGO_ESTRUCTURE, "size of a bridge"},
+	    {ORIGIN_SEGMENTS + 21, 1, 3, IMAGO_ESTRUCTURE, "tier of a segment"},
+	    {ORIGIN_SEGMENTS + 22, 1, 1, IMAGO_ESTRUCTURE, "tier of a segment"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		imago_writer file = layered_bytes("spur64", false);
+		imago_layered_head head;
+		imago_heap *heap;
+		imago_heap *restored = NULL;
+		assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
+		uint64_t origin = head.sections[head.num_sections - 1].offset;
+		store(file.bytes + origin + cases[i].offset, cases[i].value, cases[i].width);
+		rehash(&file);
+		assert_ok(imago_layered_read(&heap, file.bytes, file.size, &allocator, &error), &error);
+		uint64_t used = allocator.used;
+		imago_status status =
+		    imago_layered_restore(&restored, heap, file.bytes, file.size, &allocator, &error);
+		print_message("%s\n", cases[i].noun);
+		assert_status(status, &error, cases[i].status);
+		assert_string_equal(error.what, cases[i].noun);
+		assert_null(restored);
+		assert_int_equal(allocator.used, used);
+		assert_true(is_noticed(file.bytes, file.size, "layered.origin"));
+		imago_heap_destroy(heap);
+		imago_writer_release(&file);
+	}
+	assert_no_leak(&allocator);
+}
+
 static void
 a_pointer_in_a_section_without_pointers_is_found(void **state)
 {
@@ -283,6 +341,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(lies_about_places_are_refused_by_name, set_up),
 	    cmocka_unit_test_setup(lies_about_contents_are_found_by_their_rules, set_up),
+	    cmocka_unit_test_setup(origins_that_lie_are_refused_by_name, set_up),
 	    cmocka_unit_test_setup(a_pointer_in_a_section_without_pointers_is_found, set_up),
 	    cmocka_unit_test_setup(every_prefix_is_refused, set_up),
 	    cmocka_unit_test_setup(every_damaged_byte_is_noticed, set_up),
