@@ -93,20 +93,19 @@ make_room(const imago_layered_attachment *out, const imago_attach_plan *plan, im
 	return status;
 }
 
+/* sections: as many as a layered image may have. */
 static imago_status
-map(imago_layered_attachment *out, int descriptor, const imago_layered_attach_options *options,
-    imago_allocator *allocator, imago_error *error)
+make_plan(imago_attach_plan *plan, imago_attach_section *sections, const imago_layered_head *head,
+          const imago_layered_attach_options *options, imago_error *error)
 {
-	const imago_layered_head *head = &out->head;
-	imago_attach_section sections[IMAGO_LAYERED_MAX_SECTIONS];
 	uint64_t image = 0;
-	imago_attach_plan plan = {.layout = head->layout, .sections = sections, .start = head->start};
+	*plan = (imago_attach_plan){.layout = head->layout, .sections = sections, .start = head->start};
 	for (size_t i = 0; i < head->num_sections; i++) {
 		const imago_layered_section *section = &head->sections[i];
 		if (section->kind != IMAGO_LAYERED_OBJECTS) {
 			continue;
 		}
-		sections[plan.num_sections++] = (imago_attach_section){
+		sections[plan->num_sections++] = (imago_attach_section){
 		    .address = section->address,
 		    .offset = section->offset,
 		    .size = whole_pages(section->size),
@@ -116,16 +115,29 @@ map(imago_layered_attachment *out, int descriptor, const imago_layered_attach_op
 		};
 		image = section->address - head->start + whole_pages(section->size);
 	}
-	if (plan.num_sections == 0) {
+	if (plan->num_sections == 0) {
 		return imago_fail(error, IMAGO_ESTRUCTURE, "no section of objects", IMAGO_LAYERED_PAGE, 0,
 		                  1);
 	}
-	if (!imago_checked_add(image, whole_pages(options->room), &plan.span)) {
+	if (!imago_checked_add(image, whole_pages(options->room), &plan->span)) {
 		return imago_fail(error, IMAGO_ELIMIT, "room behind an image", IMAGO_NO_OFFSET,
 		                  options->room, 0);
 	}
-	imago_status status =
-	    imago_attach(&out->attachment, descriptor, &plan, &options->attach, allocator, error);
+	return IMAGO_OK;
+}
+
+static imago_status
+map(imago_layered_attachment *out, int descriptor, const imago_layered_attach_options *options,
+    bool sealed, imago_allocator *allocator, imago_error *error)
+{
+	imago_attach_section sections[IMAGO_LAYERED_MAX_SECTIONS];
+	imago_attach_plan plan;
+	imago_status status = make_plan(&plan, sections, &out->head, options, error);
+	if (status == IMAGO_OK) {
+		status = sealed ? imago_attach_sealed(&out->attachment, descriptor, &plan, allocator, error)
+		                : imago_attach(&out->attachment, descriptor, &plan, &options->attach,
+		                               allocator, error);
+	}
 	if (status == IMAGO_OK && options->room > 0) {
 		status = make_room(out, &plan, error);
 	}
@@ -159,15 +171,14 @@ describe(imago_layered_attachment *out)
 	}
 }
 
-imago_status
-imago_layered_attach(imago_layered_attachment *out, int descriptor,
-                     const imago_layered_attach_options *options, imago_allocator *allocator,
-                     imago_error *error)
+static imago_status
+attach(imago_layered_attachment *out, int descriptor, const imago_layered_attach_options *options,
+       bool sealed, imago_allocator *allocator, imago_error *error)
 {
 	*out = (imago_layered_attachment){.attachment = NULL};
 	imago_status status = read_head(&out->head, descriptor, error);
 	if (status == IMAGO_OK) {
-		status = map(out, descriptor, options, allocator, error);
+		status = map(out, descriptor, options, sealed, allocator, error);
 	}
 	if (status != IMAGO_OK) {
 		imago_layered_detach(out);
@@ -175,6 +186,37 @@ imago_layered_attach(imago_layered_attachment *out, int descriptor,
 	}
 	describe(out);
 	return IMAGO_OK;
+}
+
+imago_status
+imago_layered_attach(imago_layered_attachment *out, int descriptor,
+                     const imago_layered_attach_options *options, imago_allocator *allocator,
+                     imago_error *error)
+{
+	return attach(out, descriptor, options, false, allocator, error);
+}
+
+imago_status
+imago_layered_attach_sealed(imago_layered_attachment *out, int descriptor,
+                            const imago_layered_attach_options *options, imago_allocator *allocator,
+                            imago_error *error)
+{
+	return attach(out, descriptor, options, true, allocator, error);
+}
+
+imago_status
+imago_layered_attach_seal(int *out, int descriptor, const imago_layered_attach_options *options,
+                          imago_addr base, imago_allocator *allocator, imago_error *error)
+{
+	imago_layered_head head;
+	imago_attach_section sections[IMAGO_LAYERED_MAX_SECTIONS];
+	imago_attach_plan plan;
+	imago_status status = read_head(&head, descriptor, error);
+	if (status == IMAGO_OK) {
+		status = make_plan(&plan, sections, &head, options, error);
+	}
+	return status == IMAGO_OK ? imago_attach_seal(out, descriptor, &plan, base, allocator, error)
+	                          : status;
 }
 
 void

@@ -38,6 +38,22 @@ IMAGO_API imago_status imago_layered_attach(imago_layered_attachment *out, int d
                                             const imago_layered_attach_options *options,
                                             imago_allocator *allocator,
                                             imago_error *error) IMAGO_NODISCARD;
+
+/* Makes a copy of a layered file in memory, relocated once for base and sealed (attach.h,
+ * imago_attach_seal, with its statuses and those above): *out is the caller's to close. options
+ * are those with which it will be attached. */
+IMAGO_API imago_status imago_layered_attach_seal(int *out, int descriptor,
+                                                 const imago_layered_attach_options *options,
+                                                 imago_addr base, imago_allocator *allocator,
+                                                 imago_error *error) IMAGO_NODISCARD;
+
+/* Attaches such a copy at the base for which it was made; options' attach is not looked at.
+ * Statuses as imago_attach_sealed and imago_layered_attach. */
+IMAGO_API imago_status imago_layered_attach_sealed(imago_layered_attachment *out, int descriptor,
+                                                   const imago_layered_attach_options *options,
+                                                   imago_allocator *allocator,
+                                                   imago_error *error) IMAGO_NODISCARD;
+
 IMAGO_API void imago_layered_detach(imago_layered_attachment *attached);
 
 /* The attached image as a heap that borrows its pages, at the addresses where it lies: to walk,
