@@ -91,33 +91,6 @@ lend_file(void *payload, const char *name, const uint8_t **bytes, uint64_t *size
 	return found;
 }
 
-static bool
-count_finding(const imago_finding *finding, void *payload)
-{
-	(void)finding;
-	(void)payload;
-	return true;
-}
-
-/* Only what the checker finds no error in is executed. */
-static exit_status
-check_first(const imago_image *image, const char *path, imago_allocator *allocator)
-{
-	const imago_check_options options = {.num_threads = 1};
-	imago_check_sink sink;
-	imago_error error;
-	imago_check_sink_init(&sink, &options, count_finding, NULL);
-	if (imago_image_check(image, &sink, allocator, &error) != IMAGO_OK) {
-		return complain_of_error(path, &error);
-	}
-	if (sink.summary.num_errors > 0) {
-		complain("run: the image has %" PRIu64 " error%s and is not executed: imago check %s",
-		         (uint64_t)sink.summary.num_errors, plural(sink.summary.num_errors), path);
-		return EXIT_IMAGE;
-	}
-	return EXIT_DONE;
-}
-
 /* Saves the running image in the format and byte order that it came in. */
 static exit_status
 save_snapshot(imago_vm *vm, const imago_image *image, const char *path, imago_allocator *allocator)
@@ -211,7 +184,7 @@ run_run(const command_line *line)
 	imago_error error;
 	exit_status result = open_image(&image, line->names[0], line->allocator, &error);
 	if (result == EXIT_DONE) {
-		result = check_first(&image, line->names[0], line->allocator);
+		result = require_no_errors(&image, "run", line->names[0], line->allocator);
 	}
 	if (result == EXIT_DONE) {
 		result = execute(&image, line);

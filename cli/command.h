@@ -88,5 +88,6 @@ extern const struct command make_command;
 extern const struct command mutate_command;
 extern const struct command reduce_command;
 extern const struct command run_command;
+extern const struct command tier_command;
 
 #endif

@@ -1,6 +1,7 @@
 /* files.c: opening and saving. */
 #include "files.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "imago/file.h"
@@ -26,6 +27,33 @@ open_image(imago_image *image, const char *path, imago_allocator *allocator, ima
 	imago_status status = imago_image_open(image, path, allocator, error);
 	progress_end(&step);
 	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, error);
+}
+
+static bool
+count_finding(const imago_finding *finding, void *payload)
+{
+	(void)finding;
+	(void)payload;
+	return true;
+}
+
+exit_status
+require_no_errors(const imago_image *image, const char *command, const char *path,
+                  imago_allocator *allocator)
+{
+	const imago_check_options options = {.num_threads = 1};
+	imago_check_sink sink;
+	imago_error error;
+	imago_check_sink_init(&sink, &options, count_finding, NULL);
+	if (imago_image_check(image, &sink, allocator, &error) != IMAGO_OK) {
+		return complain_of_error(path, &error);
+	}
+	if (sink.summary.num_errors > 0) {
+		complain("%s: the image has %" PRIu64 " error%s and is not executed: imago check %s",
+		         command, (uint64_t)sink.summary.num_errors, plural(sink.summary.num_errors), path);
+		return EXIT_IMAGE;
+	}
+	return EXIT_DONE;
 }
 
 static bool

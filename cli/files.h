@@ -10,6 +10,11 @@
 exit_status open_image(imago_image *image, const char *path, imago_allocator *allocator,
                        imago_error *error);
 
+/* Says how many errors the checker finds, if any, and that the command, which executes images, does
+ * not execute this one. */
+exit_status require_no_errors(const imago_image *image, const char *command, const char *path,
+                              imago_allocator *allocator);
+
 /* Saves a heap atomically, or prints why not. A composed image becomes a folder, or one file when
  * the path ends in ".bundle". */
 exit_status save_image(const imago_heap *heap, imago_format_id format, const char *path,

@@ -153,7 +153,10 @@ object_memory_forget(imago_object_memory *memory, imago_oop oop)
 		return;
 	}
 	uint8_t *at = imago_memory_at(memory, oop);
-	imago_word_put(at, imago_word_get(at, word) & ~remembered_bit(memory), word);
+	uint64_t header = imago_word_get(at, word);
+	if ((header & remembered_bit(memory)) != 0) { /* pages that are mapped stay clean */
+		imago_word_put(at, header & ~remembered_bit(memory), word);
+	}
 }
 
 /* The list is not complete: old space is gone through, and the bits of permanent space. */

@@ -274,9 +274,8 @@ finish(const origin *from, imago_heap *heap)
 }
 
 static imago_status
-restore(origin *from, imago_heap **out, const imago_heap *heap)
+read_origin(origin *from, const imago_heap *heap)
 {
-	imago_heap *restored;
 	imago_status status = read_counts(from, heap);
 	if (status == IMAGO_OK) {
 		status = read_segments(from);
@@ -288,16 +287,21 @@ restore(origin *from, imago_heap **out, const imago_heap *heap)
 		status = imago_reader_fail(&from->reader, IMAGO_ESTRUCTURE, "end of the origin",
 		                           from->reader.position, imago_reader_remaining(&from->reader), 0);
 	}
-	if (status != IMAGO_OK) {
-		return status;
-	}
+	return status;
+}
+
+static imago_status
+restore(origin *from, imago_heap **out, const imago_heap *heap)
+{
+	imago_heap *restored;
 	const imago_arrangement arrangement = {
 	    .segments = from->segments,
 	    .num_segments = from->num_segments,
 	    .addresses = from->addresses,
 	    .num_chunks = from->num_chunks,
 	};
-	status = imago_arrange(&restored, heap, &arrangement, from->allocator, from->error);
+	imago_status status =
+	    imago_arrange(&restored, heap, &arrangement, from->allocator, from->error);
 	if (status != IMAGO_OK) {
 		return status;
 	}
@@ -311,12 +315,13 @@ restore(origin *from, imago_heap **out, const imago_heap *heap)
 	return IMAGO_OK;
 }
 
-imago_status
-imago_layered_restore(imago_heap **out, const imago_heap *heap, const uint8_t *bytes, uint64_t size,
-                      imago_allocator *allocator, imago_error *error)
+/* The origin of a file. Release in every case. */
+static imago_status
+open_origin(origin *from, const imago_heap *heap, const uint8_t *bytes, uint64_t size,
+            imago_allocator *allocator, imago_error *error)
 {
 	imago_layered_head head;
-	origin from = {.allocator = allocator, .error = error};
+	*from = (origin){.allocator = allocator, .error = error};
 	imago_status status = imago_layered_decode(&head, bytes, size, error);
 	const imago_layered_section *section = NULL;
 	for (size_t i = 0; i < head.num_sections && status == IMAGO_OK; i++) {
@@ -331,14 +336,48 @@ imago_layered_restore(imago_heap **out, const imago_heap *heap, const uint8_t *b
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	imago_reader_init(&from.reader, bytes + section->offset, section->size, container, error);
-	from.reader.origin = section->offset;
-	status = restore(&from, out, heap);
-	imago_release(allocator, from.addresses,
-	              from.addresses != NULL ? from.num_chunks * sizeof *from.addresses : 0);
-	imago_release(allocator, from.bridge_bytes,
-	              from.bridge_bytes != NULL ? from.num_segments * sizeof *from.bridge_bytes : 0);
-	imago_release(allocator, from.segments,
-	              from.segments != NULL ? from.num_segments * sizeof *from.segments : 0);
+	imago_reader_init(&from->reader, bytes + section->offset, section->size, container, error);
+	from->reader.origin = section->offset;
+	return read_origin(from, heap);
+}
+
+static void
+release_origin(origin *from)
+{
+	imago_allocator *allocator = from->allocator;
+	imago_release(allocator, from->addresses,
+	              from->addresses != NULL ? from->num_chunks * sizeof *from->addresses : 0);
+	imago_release(allocator, from->bridge_bytes,
+	              from->bridge_bytes != NULL ? from->num_segments * sizeof *from->bridge_bytes : 0);
+	imago_release(allocator, from->segments,
+	              from->segments != NULL ? from->num_segments * sizeof *from->segments : 0);
+}
+
+imago_status
+imago_layered_origins(imago_addr **out, uint64_t *num_chunks, const imago_heap *heap,
+                      const uint8_t *bytes, uint64_t size, imago_allocator *allocator,
+                      imago_error *error)
+{
+	origin from;
+	imago_status status = open_origin(&from, heap, bytes, size, allocator, error);
+	if (status == IMAGO_OK) {
+		*out = from.addresses;
+		*num_chunks = from.num_chunks;
+		from.addresses = NULL;
+	}
+	release_origin(&from);
+	return status;
+}
+
+imago_status
+imago_layered_restore(imago_heap **out, const imago_heap *heap, const uint8_t *bytes, uint64_t size,
+                      imago_allocator *allocator, imago_error *error)
+{
+	origin from;
+	imago_status status = open_origin(&from, heap, bytes, size, allocator, error);
+	if (status == IMAGO_OK) {
+		status = restore(&from, out, heap);
+	}
+	release_origin(&from);
 	return status;
 }

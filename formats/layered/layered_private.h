@@ -39,6 +39,12 @@ void imago_layered_plan_release(imago_layered_plan *plan);
 imago_status imago_layered_mark_pointers(const imago_heap *heap, size_t segment, uint8_t *bitmap,
                                          imago_error *error) IMAGO_NODISCARD;
 
+/* Where each chunk of a layered heap, in the order of a walk, lay in the heap that it was made of;
+ * release num_chunks addresses. IMAGO_EUNSUPPORTED without an origin. */
+imago_status imago_layered_origins(imago_addr **out, uint64_t *num_chunks, const imago_heap *heap,
+                                   const uint8_t *bytes, uint64_t size, imago_allocator *allocator,
+                                   imago_error *error) IMAGO_NODISCARD;
+
 /* Appends the origin of a heap: what restores it from the layered one (layered.md §5). */
 imago_status imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
                                         const imago_layered_plan *plan, imago_writer *writer,

@@ -108,6 +108,14 @@ IMAGO_API imago_status imago_layered_write(const imago_heap *heap,
                                            imago_writer *writer,
                                            imago_error *error) IMAGO_NODISCARD;
 
+/* Appends a layered file of the same objects as another: options' tiers are by the chunks of that
+ * other one, in the order of a walk. Both lead back to the same heap; where the other one has no
+ * origin, that heap is itself. Statuses as imago_layered_restore and imago_layered_write. */
+IMAGO_API imago_status imago_layered_rewrite(const imago_heap *heap, const uint8_t *bytes,
+                                             uint64_t size, const imago_layered_options *options,
+                                             imago_writer *writer,
+                                             imago_error *error) IMAGO_NODISCARD;
+
 /* Makes all hashes those of the bytes, of a file that can be decoded: for tools that change one
  * (else nothing is done). */
 IMAGO_API void imago_layered_seal(uint8_t *bytes, uint64_t size);
