@@ -89,6 +89,10 @@ check_whole(const imago_attach_plan *plan, uint64_t page_size, imago_error *erro
 	if (plan->span == 0 || !imago_checked_add(plan->start, plan->span - 1, &end)) {
 		return imago_fail(error, IMAGO_ERANGE, "span", IMAGO_NO_OFFSET, plan->span, 0);
 	}
+	if (plan->layout.word_bytes == 4 && end > UINT32_MAX) {
+		return imago_fail(error, IMAGO_ERANGE, "span of 4-byte words", IMAGO_NO_OFFSET, end,
+		                  UINT32_MAX);
+	}
 	if (plan->span > SIZE_MAX / 2) {
 		return imago_fail(error, IMAGO_ELIMIT, "span", IMAGO_NO_OFFSET, plan->span, SIZE_MAX / 2);
 	}

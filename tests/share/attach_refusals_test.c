@@ -84,6 +84,13 @@ span_that_wraps(mapped_file *file)
 }
 
 static void
+words_that_do_not_reach_the_end(mapped_file *file)
+{
+	file->plan.layout.word_bytes = 4;
+	file->plan.start = UINT64_C(0xffff0000);
+}
+
+static void
 span_beyond_all_hosts(mapped_file *file)
 {
 	file->plan.start = 0;
@@ -191,6 +198,7 @@ bitmap_that_wraps(mapped_file *file)
 static void
 bitmap_where_the_words_are_narrower(mapped_file *file)
 {
+	mapped_want(file, 0x10000);
 	file->plan.layout.word_bytes = 4;
 	file->sections[1].pointer_words = file->sections[2].pointer_words;
 }
@@ -203,6 +211,7 @@ static const refusal refusals[] = {
     {odd_span, IMAGO_EALIGN, "span", -1},
     {no_span, IMAGO_ERANGE, "span", -1},
     {span_that_wraps, IMAGO_ERANGE, "span", -1},
+    {words_that_do_not_reach_the_end, IMAGO_ERANGE, "span of 4-byte words", -1},
     {span_beyond_all_hosts, IMAGO_ELIMIT, "span", -1},
     {odd_address, IMAGO_EALIGN, "section", 1},
     {odd_offset, IMAGO_EALIGN, "section", 1},

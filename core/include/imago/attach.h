@@ -73,10 +73,11 @@ typedef struct imago_attachment imago_attachment;
 /* Maps the sections of a regular file; the descriptor stays the caller's and may be closed.
  *
  * IMAGO_EUSAGE (not a regular file), IMAGO_ELIMIT (sections, address space), IMAGO_EALIGN,
- * IMAGO_ERANGE (sections that overlap or leave the span; 4-byte words and no such room below
- * 2^32), IMAGO_ETRUNCATED (a section or its bitmap leaves the file), IMAGO_EUNSUPPORTED (a way that
- * the system does not allow), IMAGO_EIO, IMAGO_ENOMEM. Nothing is allocated before the plan is
- * known to be sound. The offset of an error is that of the section in the file. */
+ * IMAGO_ERANGE (sections that overlap or leave the span; 4-byte words, and the
+ * span, or all room there is, beyond 2^32), IMAGO_ETRUNCATED (a section or its bitmap leaves the
+ * file), IMAGO_EUNSUPPORTED (a way that the system does not allow), IMAGO_EIO, IMAGO_ENOMEM.
+ * Nothing is allocated before the plan is known to be sound. The offset of an error is that of the
+ * section in the file. */
 IMAGO_API imago_status imago_attach(imago_attachment **out, int descriptor,
                                     const imago_attach_plan *plan,
                                     const imago_attach_options *options, imago_allocator *allocator,
