@@ -206,17 +206,15 @@ looks_right(const run *r)
 static size_t
 draw_section(run *r)
 {
-	const uint64_t num_places = (r->model.sections[section].size - size) / 8 + 1;
-	return fuzz_decide(&r->decisions, (uint32_t)num_places) * UINT64_C(8);
+	return fuzz_decide(&r->decisions, (uint32_t)r->model.plan.num_sections);
 }
 
 /* A place in a section, so that size bytes fit. */
 static uint64_t
 draw_place(run *r, size_t section, uint64_t size)
 {
-	return fuzz_decide(&r->decisions,
-	                   (uint32_t)((r->model.sections[section].size - size) / 8 + 1)) *
-	       8;
+	const uint64_t num_places = (r->model.sections[section].size - size) / 8 + 1;
+	return fuzz_decide(&r->decisions, (uint32_t)num_places) * UINT64_C(8);
 }
 
 static void
