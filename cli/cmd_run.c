@@ -135,14 +135,6 @@ tell_end(const imago_vm_result *result)
 	return result->end == IMAGO_VM_FUEL ? EXIT_DONE : EXIT_IMAGE;
 }
 
-/* What the image is told of its file: no path. */
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 static exit_status
 execute(const imago_image *image, const command_line *line)
 {

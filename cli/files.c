@@ -56,6 +56,13 @@ require_no_errors(const imago_image *image, const char *command, const char *pat
 	return EXIT_DONE;
 }
 
+const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
 static bool
 ends_in_bundle(const char *path)
 {

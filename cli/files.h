@@ -15,6 +15,9 @@ exit_status open_image(imago_image *image, const char *path, imago_allocator *al
 exit_status require_no_errors(const imago_image *image, const char *command, const char *path,
                               imago_allocator *allocator);
 
+/* What an image is told of its file: no folders. */
+const char *base_name(const char *path);
+
 /* Saves a heap atomically, or prints why not. A composed image becomes a folder, or one file when
  * the path ends in ".bundle". */
 exit_status save_image(const imago_heap *heap, imago_format_id format, const char *path,

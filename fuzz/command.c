@@ -11,8 +11,9 @@
  * reads says the same again; a file is changed by no command that fails, or that only reads; no
  * file appears that was not named, and none outside the folder; no descriptor stays open.
  *
- * Left out: reduce --command, which runs a shell. A crash within a command happens in the temporary
- * folder; where libFuzzer is given no -artifact_prefix, it leaves its input there. */
+ * Left out: reduce --command, which runs a shell, and attach, which forks. A crash within a command
+ * happens in the temporary folder; where libFuzzer is given no -artifact_prefix, it leaves its
+ * input there. */
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -152,8 +153,9 @@ split(line *l)
 	char *word;
 	while (l->num_words <= MAX_WORDS && (word = strtok_r(NULL, " ", &rest)) != NULL) {
 		confine(word);
-		/* --command and what it may be shortened to. */
-		if (strncmp(word, "--c", 3) != 0 || strstr(l->text, "reduce") == NULL) {
+		/* --command and what it may be shortened to; a command that forks. */
+		const bool runs_shell = strncmp(word, "--c", 3) == 0 && strstr(l->text, "reduce") != NULL;
+		if (!runs_shell && strcmp(word, "attach") != 0) {
 			l->words[l->num_words++] = word;
 		}
 	}
