@@ -241,7 +241,7 @@ a_large_object_is_blamed_for_the_page_that_it_dirties(void **state)
 		              ? object
 		              : largest;
 	}
-	assert_true(largest.total_bytes > 2 * PAGE);
+	assert_true(largest.total_bytes > UINT64_C(2) * PAGE);
 	attached.mapping.bytes[largest.chunk + largest.total_bytes / 2 - f->file.head.start] ^= 1;
 	imago_blame blame = blame_of(f, &attached, &seen);
 	assert_int_equal(blame.num_private, 1);
