@@ -142,20 +142,19 @@ open_memory(imago_attachment *attachment)
 static imago_status
 prepare_lazy(imago_attachment *attachment, imago_error *error)
 {
-	uint64_t num_windows = 0;
+	uint64_t num_pages = 0;
 	for (size_t i = 0; i < attachment->num_sections; i++) {
 		imago_attached_section *section = &attachment->sections[i];
 		if (section->plan.has_pointers) {
-			section->first_window = num_windows;
-			num_windows +=
-			    (section->plan.size + attachment->window_size - 1) / attachment->window_size;
+			section->first_page = num_pages;
+			num_pages += section->plan.size / attachment->page_size;
 		}
 	}
-	attachment->num_filled_words = (size_t)(num_windows / BITS + 1);
-	attachment->filled =
-	    imago_allocate_array(attachment->allocator, attachment->num_filled_words,
-	                         sizeof *attachment->filled, "windows of an attachment", error);
-	return attachment->filled == NULL ? IMAGO_ENOMEM : IMAGO_OK;
+	attachment->num_shown_words = (size_t)(num_pages / BITS + 1);
+	attachment->shown =
+	    imago_allocate_array(attachment->allocator, attachment->num_shown_words,
+	                         sizeof *attachment->shown, "pages of an attachment", error);
+	return attachment->shown == NULL ? IMAGO_ENOMEM : IMAGO_OK;
 }
 
 /* Opens what a way of relocation needs. 0 or a negated errno. */
@@ -296,8 +295,8 @@ destroy(imago_attachment *attachment)
 	close_one(attachment->memory);
 	close_one(attachment->tracker);
 	imago_release(allocator, attachment->scratches, IMAGO_NUM_SCRATCHES * attachment->scratch_size);
-	imago_release(allocator, attachment->filled,
-	              attachment->num_filled_words * sizeof *attachment->filled);
+	imago_release(allocator, attachment->shown,
+	              attachment->num_shown_words * sizeof *attachment->shown);
 	imago_release(allocator, attachment->sections,
 	              attachment->num_sections * sizeof *attachment->sections);
 	imago_release(allocator, attachment, sizeof *attachment);

@@ -7,7 +7,7 @@
 
 #include "faults.h"
 #include "imago/checked.h"
-#include "windows.h"
+#include "show.h"
 
 imago_attachment_facts
 imago_attachment_facts_of(const imago_attachment *attachment)
@@ -126,13 +126,8 @@ fill_part(imago_attachment *attachment, const imago_attached_section *section, u
 		return imago_faults_run(attachment, touch, &pages, lost);
 	}
 	/* What was relocated at once is there. */
-	for (uint64_t i = distance; section->backing != IMAGO_BACKING_RELOCATED && i - distance < size;
-	     i += attachment->window_size - i % attachment->window_size) {
-		if (!imago_window_show(attachment, section, i, lost)) {
-			return false;
-		}
-	}
-	return true;
+	return section->backing == IMAGO_BACKING_RELOCATED ||
+	       imago_show_range(attachment, section, distance, size, lost);
 }
 
 imago_status

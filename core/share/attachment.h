@@ -20,7 +20,7 @@ typedef struct imago_attached_section {
 	imago_backing backing;
 	uint8_t *bytes;
 	uint64_t memory_offset; /* SIGNAL: in the file in memory */
-	uint64_t first_window;  /* lazy: its windows' bits in filled */
+	uint64_t first_page;    /* lazy: its pages' bits in shown */
 } imago_attached_section;
 
 /* Places to relocate a window in before it is shown; threads that find none free wait. */
@@ -46,12 +46,12 @@ struct imago_attachment {
 
 	/* The lazy ways. Read by handlers: nothing below is changed once pages may be touched, but what
 	 * is atomic, and userfault in a forked child before anybody runs there. */
-	int userfault;          /* or -1 */
-	int memory;             /* the file in memory, or -1 */
-	int tracker;            /* where there is no userfault: what tracks writes, or -1 */
-	atomic_bool tracked;    /* writes are */
-	_Atomic size_t *filled; /* a bit for each window that is there as a whole */
-	size_t num_filled_words;
+	int userfault;         /* or -1 */
+	int memory;            /* the file in memory, or -1 */
+	int tracker;           /* where there is no userfault: what tracks writes, or -1 */
+	atomic_bool tracked;   /* writes are */
+	_Atomic size_t *shown; /* a bit for each page that is there */
+	size_t num_shown_words;
 	uint8_t *scratches;
 	uint64_t scratch_size;
 	atomic_bool scratch_taken[IMAGO_NUM_SCRATCHES];

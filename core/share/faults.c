@@ -17,6 +17,8 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "show.h"
+
 enum { MAX_ATTACHMENTS = 1024, NUM_EARLIER = 4 };
 
 /* begin and size are looked at before the attachment is, so that one that is just being detached
@@ -140,7 +142,7 @@ answer(imago_attachment *attachment, const imago_attached_section *section, int 
 		return false;
 	}
 	atomic_fetch_add_explicit(&attachment->num_faults, 1, memory_order_relaxed);
-	const bool shown = imago_window_show(attachment, section, distance, lost);
+	const bool shown = imago_show_page(attachment, section, distance, lost);
 	if (shown && section->backing == IMAGO_BACKING_SIGNAL) {
 		remember_opened(attachment, address);
 	}
@@ -255,7 +257,7 @@ go_on_in_child(void)
 	for (size_t i = 0; i < num; i++) {
 		imago_attachment *attachment = atomic_load(&registry.attachments[i].attachment);
 		if (attachment != NULL) {
-			imago_windows_after_fork(attachment);
+			imago_show_after_fork(attachment);
 		}
 	}
 	unlock_registry();

@@ -5,7 +5,7 @@
 
 #include "attachment.h"
 #include "pagemap.h"
-#include "windows.h"
+#include "show.h"
 
 enum { ENTRIES_AT_ONCE = 512 };
 
@@ -45,7 +45,7 @@ kind_of_page(const imago_attachment *attachment, const imago_attached_section *s
 	/* What only marks a page as not written since looks like one that was swapped out. */
 	const bool swapped = (entry & IMAGO_PAGE_SWAPPED) != 0 && (entry & IMAGO_PAGE_PROTECTED) == 0;
 	if (section->backing == IMAGO_BACKING_SIGNAL &&
-	    imago_window_shown(attachment, section, distance)) {
+	    imago_page_shown(attachment, section, distance)) {
 		return PAGE_PRIVATE; /* in the file in memory, touched or not */
 	}
 	if ((entry & IMAGO_PAGE_PRESENT) == 0) {

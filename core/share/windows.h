@@ -1,4 +1,4 @@
-/* windows.h: the pages of a section that holds addresses, 16 at a time: read, relocated, shown.
+/* windows.h: pages of a section that holds addresses, up to 16 at a time: read and relocated.
  *
  * What is marked with (S) is called by the handlers of signals: only system calls, no locks, and no
  * byte of a mapping of the file is touched, which may have been cut. Private to the room.
@@ -32,18 +32,5 @@ int imago_write_at(int descriptor, const uint8_t *bytes, uint64_t size, uint64_t
 uint64_t imago_window_read(const imago_attachment *attachment, const imago_attach_section *section,
                            uint64_t distance, uint64_t size, uint8_t *bytes, uint8_t *marks,
                            imago_lost *lost);
-
-/* Shows the window of a lazy section around a distance. False and *lost when the page at that
- * distance cannot be shown. (S) */
-bool imago_window_show(imago_attachment *attachment, const imago_attached_section *section,
-                       uint64_t distance, imago_lost *lost);
-
-/* Whether the whole window around a distance was shown before. (S) */
-bool imago_window_shown(const imago_attachment *attachment, const imago_attached_section *section,
-                        uint64_t distance);
-
-/* In a forked child, before anybody else runs there: what is lazy goes on being lazy. Memory that
- * cannot be watched any more is closed, because it would read as zeros. (S) */
-void imago_windows_after_fork(imago_attachment *attachment);
 
 #endif

@@ -129,6 +129,17 @@ bases_may_overlap_the_wanted_addresses(void **state)
 	}
 }
 
+/* How many faults there were, and pages, when a page of the long section has been looked at. */
+static void
+expect_faults(const fixture *f, const imago_attachment *attachment, uint64_t page,
+              uint64_t num_faults, uint64_t num_pages)
+{
+	mapped_expect_word(&f->file, attachment, 1, page * f->file.page_size + 16);
+	const imago_attachment_facts facts = imago_attachment_facts_of(attachment);
+	assert_int_equal(facts.num_faults, num_faults);
+	assert_int_equal(facts.num_pages_relocated, num_pages);
+}
+
 static void
 pages_are_relocated_when_they_are_touched(void **state)
 {
@@ -143,14 +154,18 @@ pages_are_relocated_when_they_are_touched(void **state)
 			mapped_expect_word(&f->file, attachment, 0, 8); /* without addresses */
 			mapped_expect_word(&f->file, attachment, 3, 8);
 			assert_int_equal(imago_attachment_facts_of(attachment).num_faults, 0);
-			mapped_expect_word(&f->file, attachment, 1, 20 * f->file.page_size);
-			assert_int_equal(imago_attachment_facts_of(attachment).num_faults, 1);
-			assert_int_equal(imago_attachment_facts_of(attachment).num_pages_relocated, 16);
-			mapped_expect_word(&f->file, attachment, 1, 37 * f->file.page_size - 8);
-			assert_int_equal(imago_attachment_facts_of(attachment).num_faults, 2);
-			assert_int_equal(imago_attachment_facts_of(attachment).num_pages_relocated, 21);
-			mapped_expect_word(&f->file, attachment, 1, 21 * f->file.page_size);
-			assert_int_equal(imago_attachment_facts_of(attachment).num_faults, 2);
+			expect_faults(f, attachment, 20, 1, 1);
+			expect_faults(f, attachment, 36, 2, 2); /* the last */
+			expect_faults(f, attachment, 0, 3, 3);
+			/* As many again as lie before it; then all there are up to the next. */
+			expect_faults(f, attachment, 21, 4, 5);
+			expect_faults(f, attachment, 22, 4, 5);
+			expect_faults(f, attachment, 23, 5, 9);
+			expect_faults(f, attachment, 27, 6, 17);
+			expect_faults(f, attachment, 35, 7, 18);
+			/* Backwards, too. */
+			expect_faults(f, attachment, 19, 8, 34);
+			expect_faults(f, attachment, 4, 8, 34);
 		}
 		imago_detach(attachment);
 	}

@@ -24,7 +24,7 @@
 enum {
 	IMAGO_ATTACH_MAX_SECTIONS =
 	    4096, /* each costs a mapping or more, of which a process has 65,530 */
-	IMAGO_ATTACH_WINDOW_PAGES = 16, /* relocated by one fault, of one section */
+	IMAGO_ATTACH_WINDOW_PAGES = 16, /* relocated by one fault, at most */
 };
 
 /* A run of the file's pages. */
