@@ -405,3 +405,31 @@ imago_vm_snapshot(imago_vm *vm, imago_heap **out, imago_allocator *allocator, im
 	}
 	return status;
 }
+
+imago_status
+imago_vm_pause(imago_vm *vm, imago_memory_mapping *out, imago_error *error)
+{
+	imago_oop process = vm_active_process(vm);
+	vm_store_frame(vm);
+	if (!vm_has_slots(vm, process, PROCESS_CONTEXT + 1)) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "active process", IMAGO_NO_OFFSET, process, 0);
+	}
+	vm_set_slot(vm, process, PROCESS_CONTEXT, vm->context);
+	imago_status status = imago_memory_pause(vm->memory, out, error);
+	if (status != IMAGO_OK) {
+		(void)imago_vm_resume(vm);
+	}
+	return status;
+}
+
+bool
+imago_vm_resume(imago_vm *vm)
+{
+	imago_memory_resume(vm->memory);
+	vm_flush_cache(vm);
+	imago_oop process = vm_active_process(vm);
+	if (vm_has_slots(vm, process, PROCESS_CONTEXT + 1)) {
+		vm_set_slot(vm, process, PROCESS_CONTEXT, vm_nil(vm));
+	}
+	return !vm->stopped && vm_enter_again(vm);
+}

@@ -2,19 +2,90 @@
 #include "imago/arrange.h"
 #include "object_memory_private.h"
 
+static void
+clear_dead_slots_of(imago_object_memory *memory, imago_oop oop)
+{
+	const imago_memory_kind kind = memory->kind;
+	uint64_t num_oops = object_memory_num_oops(memory, oop);
+	for (uint64_t i = object_memory_num_live_oops(memory, oop); i < num_oops; i++) {
+		if (imago_memory_slot(memory, oop, i, kind) != memory->nil) {
+			imago_memory_set_slot_raw(memory, oop, i, memory->nil, kind);
+		}
+	}
+}
+
 void
 object_memory_clear_dead_slots(imago_object_memory *memory)
 {
-	const imago_memory_kind kind = memory->kind;
 	for (imago_oop oop = imago_memory_first(memory); oop != 0;
 	     oop = imago_memory_next(memory, oop)) {
-		uint64_t num_oops = object_memory_num_oops(memory, oop);
-		for (uint64_t i = object_memory_num_live_oops(memory, oop); i < num_oops; i++) {
-			if (imago_memory_slot(memory, oop, i, kind) != memory->nil) {
-				imago_memory_set_slot_raw(memory, oop, i, memory->nil, kind);
-			}
-		}
+		clear_dead_slots_of(memory, oop);
 	}
+}
+
+/* The same without a walk of permanent space: what was given a young object there is remembered. */
+static void
+clear_dead_slots_of_old(imago_object_memory *memory)
+{
+	uint64_t place = 0;
+	for (imago_oop oop = object_memory_from(memory, memory->old_base);
+	     oop != 0 && oop < memory->old_top; oop = imago_memory_next(memory, oop)) {
+		clear_dead_slots_of(memory, oop);
+	}
+	for (imago_oop oop;
+	     memory->perm != NULL && (oop = object_memory_perm_next(memory, &place)) != 0;) {
+		clear_dead_slots_of(memory, oop);
+	}
+}
+
+/* A bridge that spans nothing (formats/spur/spur.md §12). */
+static void
+put_last_bridge(const imago_object_memory *memory)
+{
+	const imago_memory_kind wide = {.wide = true};
+	uint64_t header =
+	    memory->kind.wide ? UINT64_C(0x0080000049000003) : UINT64_C(0x008000004A000003);
+	imago_word_put(imago_memory_at(memory, memory->old_top), header, wide);
+	imago_word_put(imago_memory_at(memory, memory->old_top) + 8, 0, wide);
+}
+
+imago_status
+imago_memory_pause(imago_object_memory *memory, imago_memory_mapping *out, imago_error *error)
+{
+	if (!memory->mapped) {
+		return imago_fail(error, IMAGO_EUSAGE, "a memory that is not mapped", IMAGO_NO_OFFSET, 0,
+		                  0);
+	}
+	if (!imago_memory_scavenge(memory) ||
+	    memory->eden_start - memory->old_top < IMAGO_BRIDGE_SIZE) {
+		return imago_fail(error, IMAGO_ELIMIT, "old space", IMAGO_NO_OFFSET,
+		                  memory->eden_top - memory->eden_start, object_memory_room(memory));
+	}
+	clear_dead_slots_of_old(memory);
+	imago_status status = object_memory_mourn_save(memory, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	put_last_bridge(memory);
+	*out = (imago_memory_mapping){
+	    .bytes = memory->bytes,
+	    .base = memory->base,
+	    .fixed_end = memory->perm_top - memory->base,
+	    .old_start = memory->old_base - memory->base,
+	    .used = memory->old_top - memory->base,
+	    .size = memory->size,
+	    .layout = {(uint8_t)imago_word_bytes(memory->kind), object_memory_host_order()},
+	    .header = memory->header,
+	};
+	out->header.special_objects_oop = memory->special_objects;
+	out->header.last_hash = memory->next_hash;
+	return IMAGO_OK;
+}
+
+void
+imago_memory_resume(imago_object_memory *memory)
+{
+	object_memory_mourn_saved(memory);
 }
 
 static imago_status

@@ -163,6 +163,7 @@ describe(imago_layered_attachment *out)
 	mapping->header.special_objects_oop += out->distance;
 	mapping->header.old_base_address += out->distance;
 	mapping->used = last->address - head->start + last->size - IMAGO_BRIDGE_SIZE;
+	out->source_used = mapping->used;
 	size_t old = first_old_section(head);
 	if (old > 0) {
 		const imago_layered_section *before = &head->sections[old - 1];
@@ -243,11 +244,13 @@ imago_layered_attached_heap(imago_heap **out, const imago_layered_attachment *at
 		if (section->kind != IMAGO_LAYERED_OBJECTS) {
 			continue;
 		}
+		uint64_t position = section->address - head->start;
+		bool last = i + 1 == head->num_sections || section[1].kind != IMAGO_LAYERED_OBJECTS;
 		const imago_segment segment = {
 		    .start = section->address + attached->distance,
-		    .size = section->size - IMAGO_BRIDGE_SIZE,
+		    .size = last ? attached->mapping.used - position : section->size - IMAGO_BRIDGE_SIZE,
 		    .bridge_size = IMAGO_BRIDGE_SIZE,
-		    .bytes = attached->mapping.bytes + (section->address - head->start),
+		    .bytes = attached->mapping.bytes + position,
 		    .offset = section->offset,
 		    .space = IMAGO_SPACE_OLD,
 		    .tier = (uint8_t)section->tier,

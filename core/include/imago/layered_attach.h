@@ -28,6 +28,7 @@ typedef struct imago_layered_attachment {
 	imago_attachment *attachment;
 	imago_layered_head head;
 	uint64_t distance;            /* what was added to every address, in two's complement */
+	uint64_t source_used;         /* bytes from the start to the end of the file's last object */
 	imago_memory_mapping mapping; /* what imago_vm_create_mapped takes; with room only */
 } imago_layered_attachment;
 
@@ -57,7 +58,8 @@ IMAGO_API imago_status imago_layered_attach_sealed(imago_layered_attachment *out
 IMAGO_API void imago_layered_detach(imago_layered_attachment *attached);
 
 /* The attached image as a heap that borrows its pages, at the addresses where it lies: to walk,
- * check or save it. The attachment must outlive it. IMAGO_ENOMEM. */
+ * check or save it. What mapping says is looked at: after imago_vm_pause, hand over its mapping.
+ * The attachment must outlive it. IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_layered_attached_heap(imago_heap **out,
                                                    const imago_layered_attachment *attached,
                                                    imago_allocator *allocator,

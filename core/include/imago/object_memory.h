@@ -436,4 +436,12 @@ IMAGO_API imago_status imago_memory_snapshot(imago_object_memory *memory, imago_
                                              imago_allocator *allocator,
                                              imago_error *error) IMAGO_NODISCARD;
 
+/* Makes of a mapped memory the image that it is, where it lies: eden is emptied, what the VM keeps
+ * beside the objects is put into them, a bridge ends old space. *out says what lies where, until
+ * the memory is used again, which imago_memory_resume must precede. Costs what old space is large,
+ * not what permanent space is. IMAGO_EUSAGE (not mapped), IMAGO_ELIMIT (memory full). */
+IMAGO_API imago_status imago_memory_pause(imago_object_memory *memory, imago_memory_mapping *out,
+                                          imago_error *error) IMAGO_NODISCARD;
+IMAGO_API void imago_memory_resume(imago_object_memory *memory);
+
 #endif

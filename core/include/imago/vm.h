@@ -114,4 +114,11 @@ IMAGO_API bool imago_vm_collect(imago_vm *vm, bool global);
 IMAGO_API imago_status imago_vm_snapshot(imago_vm *vm, imago_heap **out, imago_allocator *allocator,
                                          imago_error *error) IMAGO_NODISCARD;
 
+/* Between two bytecodes: makes of a machine over a mapped image the image that it is, where it lies
+ * (imago_memory_pause, with its statuses); and goes on. IMAGO_ESTRUCTURE: there is no active
+ * process. After resume, false: the machine has stopped. */
+IMAGO_API imago_status imago_vm_pause(imago_vm *vm, imago_memory_mapping *out,
+                                      imago_error *error) IMAGO_NODISCARD;
+IMAGO_API bool imago_vm_resume(imago_vm *vm);
+
 #endif
