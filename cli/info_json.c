@@ -84,6 +84,46 @@ spaces_json(const imago_heap *heap)
 }
 
 static json_object *
+section_json(const imago_layered_section *section)
+{
+	json_object *object = json_object_new_object();
+	add_text(object, "kind", section_kind_name(section->kind));
+	if (section->kind == IMAGO_LAYERED_OBJECTS) {
+		add_text(object, "tier", tier_name(section->tier));
+		json_object_object_add(object, "pointers", json_object_new_boolean(section->has_pointers));
+		json_object_object_add(object, "address", json_word(section->address));
+	}
+	add_number(object, "offset", section->offset);
+	add_number(object, "bytes", section->size);
+	return object;
+}
+
+/* The container of a layered image. */
+static void
+add_layered(json_object *object, const imago_image *image)
+{
+	imago_layered_head head;
+	char identity[2 * IMAGO_LAYERED_HASH + 1];
+	if (image->format != IMAGO_FORMAT_LAYERED ||
+	    imago_layered_decode(&head, image->data, image->size, NULL) != IMAGO_OK) {
+		return;
+	}
+	json_object *sections = json_object_new_array();
+	for (size_t i = 0; i < head.num_sections; i++) {
+		json_object_array_add(sections, section_json(&head.sections[i]));
+	}
+	for (size_t i = 0; i < IMAGO_LAYERED_HASH; i++) {
+		snprintf(identity + 2 * i, 3, "%02x", head.identity[i]);
+	}
+	json_object_object_add(object, "sections", sections);
+	add_text(object, "identity", identity);
+	json_object_object_add(object, "intact",
+	                       json_object_new_boolean(head.header_intact && head.table_intact));
+	json_object_object_add(object, "permSave",
+	                       json_object_new_boolean(head.flags & IMAGO_LAYERED_PERM_SAVE));
+}
+
+static json_object *
 census_json(const imago_census *census)
 {
 	json_object *object = json_object_new_object();
@@ -137,6 +177,7 @@ info_print_json(const image_info *info)
 	json_object_object_add(object, "flags", flags_json(heap->header.flags));
 	json_object_object_add(object, "segments", segments_json(heap));
 	json_object_object_add(object, "spaces", spaces_json(heap));
+	add_layered(object, info->image);
 	if (info->counted) {
 		json_object_object_add(object, "census", census_json(&info->census));
 		add_number(object, "numClasses", info->classes.num_rows);

@@ -63,7 +63,9 @@ print_format(const image_info *info)
 	print(": %s, format number %" PRIu64 ", %s-endian, %" PRIu64 " bytes%s\n",
 	      number != NULL ? number->name : "unknown", heap->header.image_format,
 	      heap->layout.byte_order == IMAGO_LITTLE_ENDIAN ? "little" : "big", info->image->size,
-	      info->image->format == IMAGO_FORMAT_COMPOSED ? ", composed" : "");
+	      info->image->format == IMAGO_FORMAT_COMPOSED  ? ", composed"
+	      : info->image->format == IMAGO_FORMAT_LAYERED ? ", layered"
+	                                                    : "");
 	if (heap->wrapping.prefix_size > 0) {
 		print("  %" PRIu64 " bytes before the header\n", heap->wrapping.prefix_size);
 	}
@@ -122,6 +124,41 @@ print_segments(const imago_heap *heap)
 	}
 }
 
+/* What a layered image has instead of parts; nothing of other images. */
+static void
+print_sections(const imago_image *image)
+{
+	imago_layered_head head;
+	if (image->format != IMAGO_FORMAT_LAYERED ||
+	    imago_layered_decode(&head, image->data, image->size, NULL) != IMAGO_OK) {
+		return;
+	}
+	print("\nsections\n  %5s %-8s %-10s %-9s %-12s %-18s %12s\n", "#", "kind", "tier", "pointers",
+	      "offset", "address", "bytes");
+	for (size_t i = 0; i < head.num_sections; i++) {
+		const imago_layered_section *section = &head.sections[i];
+		const bool mapped = section->kind == IMAGO_LAYERED_OBJECTS;
+		char offset[24];
+		char address[24] = "-";
+		snprintf(offset, sizeof offset, "0x%" PRIx64, section->offset);
+		if (mapped) {
+			snprintf(address, sizeof address, "0x%" PRIx64, section->address);
+		}
+		print("  %5zu %-8s %-10s %-9s %-12s %-18s %12" PRIu64 "\n", i,
+		      section_kind_name(section->kind), mapped ? tier_name(section->tier) : "-",
+		      !mapped                 ? "-"
+		      : section->has_pointers ? "yes"
+		                              : "no",
+		      offset, address, section->size);
+	}
+	print("  identity ");
+	for (size_t i = 0; i < IMAGO_LAYERED_HASH; i++) {
+		print("%02x", head.identity[i]);
+	}
+	print("%s%s\n", head.header_intact && head.table_intact ? "" : ", not that of its bytes",
+	      (head.flags & IMAGO_LAYERED_PERM_SAVE) != 0 ? ", to be loaded into permanent space" : "");
+}
+
 static void
 print_census(const imago_census *census)
 {
@@ -164,6 +201,7 @@ info_print(const image_info *info)
 	print_format(info);
 	print_header(info->image->heap);
 	print_segments(info->image->heap);
+	print_sections(info->image);
 	if (info->counted) {
 		print_census(&info->census);
 		print_classes(info);

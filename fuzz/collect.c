@@ -226,8 +226,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_subject subject;
-	if (fuzz_subject_open(&subject, data, size) && size <= MOST_BYTES &&
-	    fuzz_check(&subject.image).num_errors == 0) {
+	if (fuzz_subject_open(&subject, data, size) && !fuzz_is_layered(&subject.image) &&
+	    size <= MOST_BYTES && fuzz_check(&subject.image).num_errors == 0) {
 		imago_allocator allocator;
 		imago_error error;
 		imago_object_memory *memory = NULL;

@@ -238,6 +238,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case IMAGO_FORMAT_COMPOSED:
 			through_a_file(&subject);
 			break;
+		case IMAGO_FORMAT_LAYERED:
+			break;
 		default:
 			expect_v3_refused(subject.heap);
 			break;

@@ -226,6 +226,12 @@ fuzz_other_order(imago_byte_order order)
 }
 
 bool
+fuzz_is_layered(const imago_image *image)
+{
+	return image->heap != NULL && image->format == IMAGO_FORMAT_LAYERED;
+}
+
+bool
 fuzz_subject_open(fuzz_subject *subject, const uint8_t *data, size_t size)
 {
 	*subject = (fuzz_subject){.input = fuzz_input_of(data, size)};

@@ -112,6 +112,10 @@ typedef struct fuzz_subject {
 	fuzz_input input; /* the decisions */
 } fuzz_subject;
 
+/* True for a layered file, whose bytes are no matter of targets about the classic containers: what
+ * is written of it is a layered file of the layered heap (layered.c). */
+bool fuzz_is_layered(const imago_image *image);
+
 /* False when the bytes are no image. Close in every case. */
 bool fuzz_subject_open(fuzz_subject *subject, const uint8_t *data, size_t size);
 

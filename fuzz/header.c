@@ -370,7 +370,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_subject subject;
 	const bool accepted = fuzz_subject_open(&subject, data, size);
-	if (!imago_folder_is_bundle(data, size)) {
+	if (!imago_folder_is_bundle(data, size) && !fuzz_is_layered(&subject.image)) {
 		expect_detection(&subject, accepted, data, size);
 		if (accepted) {
 			expect_fields(subject.heap, data);

@@ -474,7 +474,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const bool is_image = fuzz_subject_open(&subject, data, size);
 	if (!is_image) {
 		build(&at);
-	} else if (fuzz_check(&subject.image).num_errors == 0) {
+	} else if (!fuzz_is_layered(&subject.image) && fuzz_check(&subject.image).num_errors == 0) {
 		at.heap = fuzz_copy(subject.heap, &at.allocator);
 		at.format = subject.image.format;
 		fuzz_output_write(&at.saved, at.heap, at.format);

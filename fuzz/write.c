@@ -266,7 +266,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_subject subject;
-	if (fuzz_subject_open(&subject, data, size)) {
+	if (fuzz_subject_open(&subject, data, size) && !fuzz_is_layered(&subject.image)) {
 		write_image(&subject, data, size);
 	}
 	fuzz_subject_close(&subject, NO_LEAK);

@@ -12,6 +12,11 @@ enum { ROOTS, NUM_GROUPS = 1 + 2 * IMAGO_NUM_TIERS };
 
 _Static_assert(NUM_GROUPS + 2 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
 
+/* Sizes of chunks are multiples of this: below, there is room for a group. */
+enum { UNIT = 8 };
+
+_Static_assert((int)NUM_GROUPS <= (int)UNIT, "a group fits below a size");
+
 #define CUSTOMARY_START_32 UINT64_C(0x10000000)
 #define CUSTOMARY_START_64 UINT64_C(0x10000000000)
 
@@ -62,8 +67,15 @@ group_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
 }
 
 static imago_status
-require_tiers(const imago_layered_options *options, uint64_t num_chunks, imago_error *error)
+require_tiers(const imago_heap *heap, const imago_layered_options *options, uint64_t num_chunks,
+              imago_error *error)
 {
+	for (size_t i = 0; i < heap->num_segments && options->tiers == NULL; i++) {
+		if (heap->segments[i].tier >= IMAGO_NUM_TIERS) {
+			return imago_fail(error, IMAGO_EUSAGE, "tier", IMAGO_NO_OFFSET, heap->segments[i].tier,
+			                  IMAGO_NUM_TIERS - 1);
+		}
+	}
 	if (options->tiers == NULL) {
 		return IMAGO_OK;
 	}
@@ -80,15 +92,18 @@ require_tiers(const imago_layered_options *options, uint64_t num_chunks, imago_e
 	return IMAGO_OK;
 }
 
+/* Each chunk's size and group take the place of its address, so that nothing is decoded twice. */
 static imago_status
-measure(grouping *groups, imago_error *error)
+measure(imago_layered_plan *plan, grouping *groups, imago_error *error)
 {
 	imago_walker walker;
 	imago_object object;
 	uint64_t ordinal = 0;
 	imago_walk_init(&walker, groups->heap, error);
 	while (imago_walk_next(&walker, &object)) {
-		groups->sizes[group_at(groups, &object, ordinal++)] += object.total_bytes;
+		size_t group = group_at(groups, &object, ordinal);
+		groups->sizes[group] += object.total_bytes;
+		plan->addresses[ordinal++] = object.total_bytes | group;
 	}
 	return walker.status;
 }
@@ -139,19 +154,15 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 	return IMAGO_OK;
 }
 
-static imago_status
-assign(imago_layered_plan *plan, grouping *groups, imago_error *error)
+static void
+assign(imago_layered_plan *plan, grouping *groups)
 {
-	imago_walker walker;
-	imago_object object;
-	uint64_t ordinal = 0;
-	imago_walk_init(&walker, groups->heap, error);
-	while (imago_walk_next(&walker, &object)) {
-		size_t group = group_at(groups, &object, ordinal);
-		plan->addresses[ordinal++] = groups->next[group];
-		groups->next[group] += object.total_bytes;
+	for (uint64_t i = 0; i < plan->num_chunks; i++) {
+		imago_addr *next = &groups->next[plan->addresses[i] % UNIT];
+		uint64_t size = plan->addresses[i] & ~(uint64_t)(UNIT - 1);
+		plan->addresses[i] = *next;
+		*next += size;
 	}
-	return walker.status;
 }
 
 imago_status
@@ -167,9 +178,14 @@ imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
 		return imago_fail(error, IMAGO_EUNSUPPORTED, "a heap that is not Spur", IMAGO_NO_OFFSET, 0,
 		                  0);
 	}
+	/* Elsewhere, others would be taken for the fixed objects than in the heap itself. */
+	imago_known_objects_find(heap, &known);
+	if (known.hidden_roots.oop == 0) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "first five objects", IMAGO_NO_OFFSET, 0, 0);
+	}
 	imago_status status = imago_census_take(heap, &census, error);
 	if (status == IMAGO_OK) {
-		status = require_tiers(options, census.num_chunks, error);
+		status = require_tiers(heap, options, census.num_chunks, error);
 	}
 	if (status != IMAGO_OK) {
 		return status;
@@ -180,13 +196,15 @@ imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
 		return IMAGO_ENOMEM;
 	}
 	plan->num_chunks = census.num_chunks;
-	imago_known_objects_find(heap, &known);
 	groups.free_lists = known.free_lists.oop;
-	status = measure(&groups, error);
+	status = measure(plan, &groups, error);
 	if (status == IMAGO_OK) {
 		status = place(plan, &groups, error);
 	}
-	return status == IMAGO_OK ? assign(plan, &groups, error) : status;
+	if (status == IMAGO_OK) {
+		assign(plan, &groups);
+	}
+	return status;
 }
 
 void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fix_up.h"
+#include "imago/layered_image.h"
 #include "mutations.h"
 
 enum {
@@ -219,10 +220,26 @@ edit(session *call, unsigned num_edits)
 	}
 }
 
+/* Hashes that hide the edits of a layered file that still is one; others hide nothing. */
+static bool
+seal(const subject *s)
+{
+	imago_layered_head head;
+	if (imago_layered_decode(&head, s->bytes, s->size, NULL) != IMAGO_OK) {
+		return false;
+	}
+	imago_layered_seal(s->bytes, s->size);
+	return true;
+}
+
 static void
 repair(session *call)
 {
 	subject *s = &call->subject;
+	if (call->closed && call->report->num_applied > 0 && seal(s)) {
+		call->report->repaired = true;
+		return;
+	}
 	if (call->as_bytes || call->lied || !s->readable || !call->closed) {
 		return;
 	}
@@ -244,6 +261,8 @@ imago_mutant_repair(uint8_t *buffer, size_t size, size_t capacity)
 	if (s.readable) {
 		fix_up_heap(&s);
 		fix_up_free_space(&s);
+	} else {
+		(void)seal(&s);
 	}
 	subject_close(&s);
 	return s.size;

@@ -78,7 +78,9 @@ read_structure(subject *s)
 		s->format = image.format;
 		s->header = (size_t)image.heap->wrapping.prefix_size;
 		s->header_size = image.heap->header.header_size;
-		s->readable = adopt_heap(s, image.heap);
+		/* No edit of objects keeps up with a table, fixups and an origin: that is a file of bytes.
+		 */
+		s->readable = image.format != IMAGO_FORMAT_LAYERED && adopt_heap(s, image.heap);
 	}
 	imago_image_close(&image);
 	if (s->readable && s->format == IMAGO_FORMAT_COMPOSED) {

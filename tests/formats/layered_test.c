@@ -371,6 +371,48 @@ what_cannot_be_layered_is_refused(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* A copy of a heap's first segment, cut in two behind the first three objects. */
+static imago_heap *
+cut_in_two(const imago_heap *heap, uint64_t first)
+{
+	imago_heap *cut;
+	imago_segment part = heap->segments[0];
+	assert_ok(imago_heap_create(&cut, IMAGO_SPUR, heap->layout, &allocator, &error), &error);
+	cut->header = heap->header;
+	part.size = first;
+	part.bridge_size = 0;
+	assert_ok(imago_heap_add_segment(cut, &part, &error), &error);
+	part = heap->segments[0];
+	part.start += first;
+	part.bytes += first;
+	part.size -= first;
+	assert_ok(imago_heap_add_segment(cut, &part, &error), &error);
+	return cut;
+}
+
+/* Found by the fuzz target layered: the first five objects of the result would have been others
+ * than those of the heap, and the way back led elsewhere. */
+static void
+a_heap_whose_first_segment_lacks_the_first_objects_is_refused(void **state)
+{
+	(void)state;
+	imago_heap *heap = small_heap(test_layout_find("spur64"), &allocator);
+	imago_heap *cut = cut_in_two(heap, UINT64_C(3) * 16);
+	imago_writer writer;
+	imago_writer_init(&writer, &allocator, heap->layout, &error);
+	imago_status status = imago_layered_write(cut, NULL, &writer, &error);
+	assert_status(status, &error, IMAGO_ESTRUCTURE);
+	assert_string_equal(error.what, "first five objects");
+	imago_heap_destroy(cut);
+	heap->segments[0].tier = IMAGO_NUM_TIERS;
+	status = imago_layered_write(heap, NULL, &writer, &error);
+	assert_status(status, &error, IMAGO_EUSAGE);
+	assert_string_equal(error.what, "tier");
+	imago_writer_release(&writer);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
 static int
 set_up(void **state)
 {
@@ -392,6 +434,8 @@ main(void)
 	                           set_up),
 	    cmocka_unit_test_setup(without_an_origin_there_is_no_way_back, set_up),
 	    cmocka_unit_test_setup(what_cannot_be_layered_is_refused, set_up),
+	    cmocka_unit_test_setup(a_heap_whose_first_segment_lacks_the_first_objects_is_refused,
+	                           set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assertions.h"
+#include "imago/layered_image.h"
 #include "mutants.h"
 
 enum { ROOM = 512, NUM_GENERATIONS = 400, NUM_DAMAGED = 24, NUM_STACKED = 1200 };
@@ -115,6 +116,46 @@ assert_promises(const mutant *damaged, mutant *m, const imago_mutation *mutation
 	}
 }
 
+/* Edited as bytes; what still can be read has hashes that fit, when it was repaired. */
+static void
+layered_files_are_edited_as_bytes_and_sealed(void **state)
+{
+	(void)state;
+	enum { NUM_MUTANTS = 300, FEW = 3 };
+	imago_allocator allocator;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	imago_heap *heap = varied_heap(test_layout_find("spur64"), &allocator);
+	imago_writer image;
+	imago_writer_init(&image, &allocator, heap->layout, NULL);
+	assert_int_equal(imago_layered_write(heap, NULL, &image, NULL), IMAGO_OK);
+	mutant m;
+	mutant_init(&m, (size_t)image.size + ROOM);
+	unsigned num_sealed = 0;
+	for (uint64_t seed = 0; seed < NUM_MUTANTS; seed++) {
+		const imago_mutate_options options = {.seed = seed, .repair = IMAGO_REPAIR_ALWAYS};
+		imago_mutate_report report;
+		imago_layered_head head;
+		mutant_set(&m, image.bytes, (size_t)image.size);
+		m.size = imago_mutate_with(m.bytes, m.size, m.capacity, &options, &report);
+		assert_false(report.readable);
+		assert_true(mutant_canaries_live(&m));
+		if (imago_layered_decode(&head, m.bytes, m.size, NULL) == IMAGO_OK) {
+			assert_true(head.header_intact && head.table_intact);
+			num_sealed += report.repaired;
+		}
+	}
+	assert_true(num_sealed > FEW);
+	mutant_set(&m, image.bytes, (size_t)image.size);
+	m.bytes[64] ^= 1; /* the table's hash */
+	m.size = imago_mutant_repair(m.bytes, m.size, m.capacity);
+	assert_int_equal(m.size, image.size);
+	assert_memory_equal(m.bytes, image.bytes, m.size);
+	mutant_release(&m);
+	imago_writer_release(&image);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
 static void
 edits_of_damaged_images_keep_what_they_promise(void **state)
 {
@@ -184,6 +225,7 @@ main(void)
 	    cmocka_unit_test(huge_claims_are_not_believed),
 	    cmocka_unit_test(mutants_of_mutants_stay_within_their_capacity),
 	    cmocka_unit_test(bodies_that_overlap_do_not_change_places),
+	    cmocka_unit_test(layered_files_are_edited_as_bytes_and_sealed),
 	    cmocka_unit_test(edits_of_damaged_images_keep_what_they_promise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,8 +101,8 @@ typedef struct imago_layered_options {
 } imago_layered_options;
 
 /* Appends the layered file of a Spur heap. options may be NULL. IMAGO_EUNSUPPORTED (not Spur, or
- * too large for the address space), IMAGO_EUSAGE (start, number of tiers), the statuses of
- * imago_arrange, IMAGO_ENOMEM. */
+ * too large for the address space), IMAGO_EUSAGE (start, tiers), IMAGO_ESTRUCTURE (the first
+ * segment does not hold the first five objects), the statuses of imago_arrange, IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_layered_write(const imago_heap *heap,
                                            const imago_layered_options *options,
                                            imago_writer *writer,
