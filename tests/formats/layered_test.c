@@ -241,7 +241,7 @@ sections_are_pages_of_one_tier_with_or_without_pointers(void **state)
 	assert_int_equal(file.head.num_sections, 1 + 2 * IMAGO_NUM_TIERS + 2);
 	assert_string_equal(file.head.sections[0].name, "roots");
 	imago_addr end = 0;
-	for (size_t i = 0; i < 2 * IMAGO_NUM_TIERS; i++) {
+	for (size_t i = 0; i < (size_t)2 * IMAGO_NUM_TIERS; i++) {
 		const imago_layered_section *section = &file.head.sections[1 + i];
 		assert_int_equal(section->kind, IMAGO_LAYERED_OBJECTS);
 		assert_int_equal(section->tier, IMAGO_TIER_READ_ONLY - i / 2);
