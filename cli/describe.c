@@ -242,13 +242,6 @@ describe_oop(const struct describer *describer, imago_oop oop, char *text, size_
 }
 
 const char *
-tier_name(imago_tier tier)
-{
-	static const char *const names[IMAGO_NUM_TIERS] = {"often", "rare", "read-only"};
-	return names[tier];
-}
-
-const char *
 section_kind_name(imago_layered_kind kind)
 {
 	static const char *const names[] = {"", "objects", "fixups", "origin"};

@@ -45,9 +45,6 @@ bool boxed_float_bits(const struct describer *describer, const imago_object *obj
 /* "old" or "permanent". */
 const char *space_name(imago_space space);
 
-/* "often", "rare", "read-only". */
-const char *tier_name(imago_tier tier);
-
 /* "objects", "fixups", "origin". */
 const char *section_kind_name(imago_layered_kind kind);
 

@@ -3,6 +3,7 @@
 
 #include "describe.h"
 #include "info.h"
+#include "measure.h"
 #include "output.h"
 
 static void

@@ -4,6 +4,7 @@
 
 #include "describe.h"
 #include "info.h"
+#include "measure.h"
 #include "output.h"
 
 enum { FLAG_BITS = 12 };
