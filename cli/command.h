@@ -90,6 +90,7 @@ extern const struct command reduce_command;
 extern const struct command run_command;
 extern const struct command tier_command;
 extern const struct command attach_command;
+extern const struct command map_command;
 extern const struct command twin_command;
 
 #endif

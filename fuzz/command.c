@@ -11,7 +11,8 @@
  * reads says the same again; a file is changed by no command that fails, or that only reads; no
  * file appears that was not named, and none outside the folder; no descriptor stays open.
  *
- * Left out: reduce --command, which runs a shell, and attach, which forks. A crash within a command
+ * Left out: reduce --command, which runs a shell; attach, which forks; and map --run, which maps
+ * more than --memory says. A crash within a command
  * happens in the temporary folder; where libFuzzer is given no -artifact_prefix, it leaves its
  * input there. */
 #include <fcntl.h>
@@ -153,9 +154,10 @@ split(line *l)
 	char *word;
 	while (l->num_words <= MAX_WORDS && (word = strtok_r(NULL, " ", &rest)) != NULL) {
 		confine(word);
-		/* --command and what it may be shortened to; a command that forks. */
+		/* --command and --run, and what they may be shortened to; a command that forks. */
 		const bool runs_shell = strncmp(word, "--c", 3) == 0 && strstr(l->text, "reduce") != NULL;
-		if (!runs_shell && strcmp(word, "attach") != 0) {
+		const bool maps_more = strncmp(word, "--r", 3) == 0 && strstr(l->text, "map") != NULL;
+		if (!runs_shell && !maps_more && strcmp(word, "attach") != 0) {
 			l->words[l->num_words++] = word;
 		}
 	}
@@ -282,7 +284,10 @@ is_name_in(const line *l, const char *name)
 {
 	for (int i = 1; i < l->num_words; i++) {
 		const char *word = l->words[i];
-		while (strncmp(word, "./", 2) == 0 || (word != l->words[i] && *word == '/')) {
+		const char *argument = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
+		word = argument != NULL ? argument + 1 : word;
+		const char *begin = word;
+		while (strncmp(word, "./", 2) == 0 || (word != begin && *word == '/')) {
 			word += *word == '/' ? 1 : 2;
 		}
 		const size_t length = strlen(name);
