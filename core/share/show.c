@@ -209,7 +209,8 @@ num_in_a_row(const imago_attachment *attachment, const imago_attached_section *s
 	return num;
 }
 
-/* What to show when a page is touched. */
+/* What to show when a page is touched: never beyond the 16 pages among which it lies, so that what
+ * is touched in runs of 16 brings no others. */
 static range
 pages_around(const imago_attachment *attachment, const imago_attached_section *section,
              uint64_t distance)
@@ -218,9 +219,12 @@ pages_around(const imago_attachment *attachment, const imago_attached_section *s
 	const uint64_t before = num_in_a_row(attachment, section, page, false, true);
 	const uint64_t behind = num_in_a_row(attachment, section, page, true, true);
 	const bool ahead = before >= behind;
-	const uint64_t wanted = ahead ? before : behind;
+	const uint64_t place = page % IMAGO_ATTACH_WINDOW_PAGES;
+	const uint64_t most = ahead ? IMAGO_ATTACH_WINDOW_PAGES - 1 - place : place;
 	const uint64_t free = num_in_a_row(attachment, section, page, ahead, false);
-	const uint64_t more = wanted < free ? wanted : free;
+	uint64_t more = ahead ? before : behind;
+	more = more < free ? more : free;
+	more = more < most ? more : most;
 	return (range){(ahead ? page : page - more) * attachment->page_size,
 	               (ahead ? page + 1 + more : page + 1) * attachment->page_size};
 }
