@@ -5,6 +5,7 @@
  */
 #include "bench.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static void
 shuffle_pages(bench_file *file)
 {
 	uint64_t state = 1;
-	file->order = malloc((size_t)file->num_pages * sizeof *file->order);
+	file->order = calloc((size_t)file->num_pages, sizeof *file->order);
 	if (file->order == NULL) {
 		bench_fail("no memory");
 	}
@@ -330,8 +331,7 @@ shared_row(bench_file *file)
 	if (imago_attachment_pages(attachment, counts, NULL, NULL, &error) != IMAGO_OK) {
 		bench_fail(error.what);
 	}
-	snprintf(text, sizeof text, "%llu private bytes",
-	         (unsigned long long)(counts[1].num_private * PAGE));
+	snprintf(text, sizeof text, "%" PRIu64 " private bytes", counts[1].num_private * PAGE);
 	imago_detach(attachment);
 	return !bench_print(&file->image, "elsewhere, all pages without addresses", 0, text, "0",
 	                    counts[1].num_private == 0 && counts[1].num_shared == file->num_pages);
