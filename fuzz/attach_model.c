@@ -2,6 +2,8 @@
 #define _GNU_SOURCE /* memfd_create, MAP_ANONYMOUS */
 #include "attach_model.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -287,4 +289,39 @@ model_is_taken(const attach_model *model, uint64_t distance, uint64_t size)
 		}
 	}
 	return false;
+}
+
+static sigjmp_buf back_from_probe;
+static volatile uintptr_t probed;
+
+static void
+see_probe(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	probed = (uintptr_t)info->si_addr;
+	siglongjmp(back_from_probe, 1);
+}
+
+bool
+model_gone_pages_are_told(void)
+{
+	static int told = -1;
+	if (told < 0) {
+		const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+		const int descriptor = make_descriptor((const uint8_t *)"x", 1);
+		const struct sigaction action = {.sa_sigaction = see_probe, .sa_flags = SA_SIGINFO};
+		struct sigaction before;
+		uint8_t *bytes = mmap(NULL, page, PROT_READ, MAP_PRIVATE, descriptor, 0);
+		FUZZ_ASSERT(bytes != MAP_FAILED && ftruncate(descriptor, 0) == 0);
+		FUZZ_ASSERT(sigaction(SIGBUS, &action, &before) == 0);
+		if (sigsetjmp(back_from_probe, 1) == 0) {
+			(void)*(volatile uint8_t *)bytes;
+		}
+		told = probed == (uintptr_t)bytes;
+		FUZZ_ASSERT(sigaction(SIGBUS, &before, NULL) == 0);
+		munmap(bytes, page);
+		close(descriptor);
+	}
+	return told != 0;
 }

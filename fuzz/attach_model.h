@@ -55,4 +55,8 @@ bool model_is_taken(const attach_model *model, uint64_t distance, uint64_t size)
 /* Addresses where nobody else maps anything, with as many free around. */
 uint64_t model_free_addresses(bool narrow);
 
+/* Whether SIGBUS names the page that is gone: an emulator of a machine of the other byte order may
+ * turn the address round. */
+bool model_gone_pages_are_told(void);
+
 #endif

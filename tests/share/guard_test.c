@@ -124,6 +124,9 @@ static void
 no_cut_ends_the_process_or_goes_unseen(void **state)
 {
 	fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	const unsigned num_cuts = 3 * (unsigned)(f->file.size / f->file.page_size) + 3;
 	for (size_t j = 0; j < f->num_ways + 2; j++) {
 		const imago_attach_place place =
@@ -145,6 +148,9 @@ static void
 what_was_read_before_the_cut_may_be_gone_too(void **state)
 {
 	fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	for (size_t j = 0; j < f->num_ways + 1; j++) {
 		const imago_relocation way = j == f->num_ways ? IMAGO_RELOCATION_NONE : f->ways[j];
 		for (unsigned i = 0; i < 3 * 64; i += 11) {
@@ -166,6 +172,9 @@ static void
 filling_tells_of_a_cut(void **state)
 {
 	fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, f->ways[j]);
 		const uint64_t delta = mapped_delta(&f->file, attachment);
@@ -305,6 +314,9 @@ static void
 the_guard_of_the_attachment_is_the_one_that_ends(void **state)
 {
 	fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	sigset_t before;
 	sigset_t after;
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
@@ -354,6 +366,9 @@ static void
 a_cut_under_a_reader_ends_the_reading(void **state)
 {
 	fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	for (size_t j = 0; j < 4 * (f->num_ways + 1); j++) {
 		const size_t way = j % (f->num_ways + 1);
 		imago_attachment *attachment = attach(
@@ -420,6 +435,9 @@ static void
 faults_elsewhere_go_to_the_earlier_handler(void **state)
 {
 	fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	const size_t page = (size_t)f->file.page_size;
 	struct sigaction action = {.sa_sigaction = earlier_handler, .sa_flags = SA_SIGINFO};
 	assert_int_equal(sigaction(SIGSEGV, &action, NULL), 0);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -238,4 +239,41 @@ mapped_way_name(imago_relocation way)
 {
 	static const char *const names[] = {"auto", "userfault", "signal", "eager", "none"};
 	return names[way];
+}
+
+static sigjmp_buf back_from_probe;
+static volatile uintptr_t probed;
+
+static void
+see_probe(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	probed = (uintptr_t)info->si_addr;
+	siglongjmp(back_from_probe, 1);
+}
+
+bool
+mapped_gone_pages_are_told(void)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const int descriptor = mapped_descriptor((const uint8_t *)"x", 1);
+	const struct sigaction action = {.sa_sigaction = see_probe, .sa_flags = SA_SIGINFO};
+	struct sigaction before;
+	uint8_t *bytes = mmap(NULL, page, PROT_READ, MAP_PRIVATE, descriptor, 0);
+	assert_true(bytes != MAP_FAILED);
+	assert_int_equal(ftruncate(descriptor, 0), 0);
+	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
+	probed = 0;
+	if (sigsetjmp(back_from_probe, 1) == 0) {
+		(void)*(volatile uint8_t *)bytes;
+	}
+	const bool told = probed == (uintptr_t)bytes;
+	assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
+	munmap(bytes, page);
+	close(descriptor);
+	if (!told) {
+		print_message("skipped: the system does not tell which page is gone\n");
+	}
+	return told;
 }

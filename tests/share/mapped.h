@@ -60,6 +60,10 @@ uint8_t *mapped_section_bytes(const mapped_file *file, const imago_attachment *a
 size_t mapped_ways(imago_relocation ways[4]);
 const char *mapped_way_name(imago_relocation way);
 
+/* Whether SIGBUS names the page that is gone, as it should: an emulator of a machine of the other
+ * byte order may turn the address round. Says so when not. */
+bool mapped_gone_pages_are_told(void);
+
 /* All four layouts. */
 extern const imago_layout mapped_layouts[4];
 
