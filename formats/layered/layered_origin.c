@@ -27,11 +27,12 @@ write_delta(imago_writer *writer, int64_t delta)
 	imago_write_bytes(writer, bytes, size);
 }
 
-/* The addresses of the chunks that went to one section, each as its distance from the end of the
- * one before it. */
+/* The addresses of the chunks that went to one place, and kept their order there, each as its
+ * distance from the end of the one before it. */
 static imago_status
-write_addresses(const imago_heap *heap, const imago_segment *section, const imago_addr *addresses,
-                imago_addr *expected, imago_writer *writer, imago_error *error)
+write_addresses(const imago_heap *heap, imago_addr start, uint64_t size,
+                const imago_addr *addresses, imago_addr *expected, imago_writer *writer,
+                imago_error *error)
 {
 	imago_walker walker;
 	imago_object object;
@@ -39,7 +40,7 @@ write_addresses(const imago_heap *heap, const imago_segment *section, const imag
 	imago_walk_init(&walker, heap, error);
 	while (imago_walk_next(&walker, &object)) {
 		imago_addr address = addresses[ordinal++];
-		if (address - section->start < section->size) {
+		if (address - start < size) {
 			write_delta(writer, (int64_t)(object.chunk - *expected) / UNIT);
 			*expected = object.chunk + object.total_bytes;
 		}
@@ -86,8 +87,17 @@ imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
 	imago_addr expected = heap->segments[0].start;
 	imago_status status = IMAGO_OK;
 	for (size_t i = 0; i < layered->num_segments && status == IMAGO_OK; i++) {
+		const imago_segment *section = &layered->segments[i];
+		uint64_t size = section->size;
+		if (plan->behind - section->start < size) {
+			size = plan->behind - section->start;
+		}
 		status =
-		    write_addresses(heap, &layered->segments[i], plan->addresses, &expected, writer, error);
+		    write_addresses(heap, section->start, size, plan->addresses, &expected, writer, error);
+		if (status == IMAGO_OK && size < section->size) {
+			status = write_addresses(heap, section->start + size, section->size - size,
+			                         plan->addresses, &expected, writer, error);
+		}
 	}
 	writer->layout = own;
 	return status == IMAGO_OK ? writer->status : status;

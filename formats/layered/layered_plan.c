@@ -8,14 +8,22 @@
 
 /* Sections of objects in the order of their addresses: the fixed objects, then a tier's objects
  * with pointers, then those without; what is least written lies lowest. */
-enum { ROOTS, NUM_GROUPS = 1 + 2 * IMAGO_NUM_TIERS };
+enum {
+	ROOTS,
+	NUM_GROUPS = 1 + 2 * IMAGO_NUM_TIERS,
+	OFTEN_WITH_POINTERS = NUM_GROUPS - 2,
+	/* Behind these, in their section: what is often written for a collector's sake alone. It would
+	 * lie between what programs write, and both would dirty more pages. */
+	COLLECTORS_BEHIND = NUM_GROUPS,
+	NUM_PLACES,
+};
 
 _Static_assert(NUM_GROUPS + 2 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
 
 /* Sizes of chunks are multiples of this: below, there is room for a group. */
 enum { UNIT = 8 };
 
-_Static_assert((int)NUM_GROUPS <= (int)UNIT, "a group fits below a size");
+_Static_assert((int)NUM_PLACES <= (int)UNIT, "a place fits below a size");
 
 #define CUSTOMARY_START_32 UINT64_C(0x10000000)
 #define CUSTOMARY_START_64 UINT64_C(0x10000000000)
@@ -24,8 +32,8 @@ typedef struct grouping {
 	const imago_heap *heap;
 	const imago_layered_options *options;
 	imago_addr free_lists;
-	uint64_t sizes[NUM_GROUPS];
-	imago_addr next[NUM_GROUPS];
+	uint64_t sizes[NUM_PLACES];
+	imago_addr next[NUM_PLACES];
 } grouping;
 
 static size_t
@@ -43,27 +51,30 @@ is_a_collectors(const imago_object *object)
 	       object->format == IMAGO_FORMAT_WEAK || object->format == IMAGO_FORMAT_EPHEMERON;
 }
 
+/* What is said of it. */
 static imago_tier
 tier_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	const imago_segment *segment = &groups->heap->segments[object->segment];
-	if (is_a_collectors(object)) {
-		return IMAGO_TIER_OFTEN;
-	}
 	if (groups->options->tiers != NULL) {
 		return (imago_tier)groups->options->tiers[ordinal];
 	}
 	return segment->space == IMAGO_SPACE_PERM ? IMAGO_TIER_READ_ONLY : (imago_tier)segment->tier;
 }
 
+/* Its group, or COLLECTORS_BEHIND. */
 static size_t
-group_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
+place_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	if (ordinal < IMAGO_LAYERED_FIXED_OBJECTS) {
 		return ROOTS;
 	}
 	imago_word_runs words = imago_pointer_words_of(groups->heap, groups->free_lists, object);
-	return group_of(tier_of(groups, object, ordinal), words.num_runs > 0);
+	imago_tier tier = tier_of(groups, object, ordinal);
+	if (tier == IMAGO_TIER_OFTEN || !is_a_collectors(object)) {
+		return group_of(tier, words.num_runs > 0);
+	}
+	return words.num_runs > 0 ? COLLECTORS_BEHIND : group_of(IMAGO_TIER_OFTEN, false);
 }
 
 static imago_status
@@ -92,7 +103,7 @@ require_tiers(const imago_heap *heap, const imago_layered_options *options, uint
 	return IMAGO_OK;
 }
 
-/* Each chunk's size and group take the place of its address, so that nothing is decoded twice. */
+/* Each chunk's size and place take the place of its address, so that nothing is decoded twice. */
 static imago_status
 measure(imago_layered_plan *plan, grouping *groups, imago_error *error)
 {
@@ -101,9 +112,9 @@ measure(imago_layered_plan *plan, grouping *groups, imago_error *error)
 	uint64_t ordinal = 0;
 	imago_walk_init(&walker, groups->heap, error);
 	while (imago_walk_next(&walker, &object)) {
-		size_t group = group_at(groups, &object, ordinal);
-		groups->sizes[group] += object.total_bytes;
-		plan->addresses[ordinal++] = object.total_bytes | group;
+		size_t where = place_at(groups, &object, ordinal);
+		groups->sizes[where] += object.total_bytes;
+		plan->addresses[ordinal++] = object.total_bytes | where;
 	}
 	return walker.status;
 }
@@ -139,6 +150,7 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 	}
 	for (size_t i = 0; i < NUM_GROUPS; i++) {
 		uint64_t size = groups->sizes[i];
+		size += i == OFTEN_WITH_POINTERS ? groups->sizes[COLLECTORS_BEHIND] : 0;
 		if (size == 0) {
 			continue;
 		}
@@ -148,6 +160,10 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 		}
 		add_segment(plan, next, size, i);
 		groups->next[i] = next;
+		if (i == OFTEN_WITH_POINTERS) {
+			plan->behind = next + groups->sizes[i];
+			groups->next[COLLECTORS_BEHIND] = plan->behind;
+		}
 		next += size + IMAGO_BRIDGE_SIZE;
 		(void)imago_checked_align_up(next, IMAGO_LAYERED_ALIGNMENT, &next);
 	}

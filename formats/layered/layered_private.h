@@ -23,6 +23,7 @@ typedef struct imago_layered_plan {
 	imago_segment segments[IMAGO_LAYERED_MAX_SECTIONS];
 	bool has_pointers[IMAGO_LAYERED_MAX_SECTIONS];
 	size_t num_segments;
+	imago_addr behind; /* where, in its section, what lies behind the rest begins; or 0 */
 	imago_addr *addresses;
 	uint64_t num_chunks;
 	imago_allocator *allocator;

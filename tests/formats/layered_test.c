@@ -259,6 +259,48 @@ sections_are_pages_of_one_tier_with_or_without_pointers(void **state)
 	imago_heap_destroy(heap);
 }
 
+/* What tiers say is written lies side by side: what is there for a collector's sake is behind it.
+ */
+static void
+what_only_collectors_write_lies_behind_what_programs_do(void **state)
+{
+	(void)state;
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	imago_layered_options options = {.start = 0};
+	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	options.tiers = tiers;
+	imago_walker walker;
+	imago_object object;
+	uint64_t ordinal = 0;
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		const bool program = object.kind == IMAGO_OBJECT_ORDINARY &&
+		                     object.format != IMAGO_FORMAT_WEAK &&
+		                     object.format != IMAGO_FORMAT_EPHEMERON;
+		tiers[ordinal] = program && ordinal % 3 == 0 ? IMAGO_TIER_OFTEN : IMAGO_TIER_READ_ONLY;
+		ordinal++;
+	}
+	layered_file file = layer(heap, &options);
+	const size_t last = file.heap->num_segments - 2; /* with pointers */
+	uint64_t num_programs = 0;
+	uint64_t num_others = 0;
+	imago_walk_init(&walker, file.heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		const bool program = object.kind == IMAGO_OBJECT_ORDINARY &&
+		                     object.format != IMAGO_FORMAT_WEAK &&
+		                     object.format != IMAGO_FORMAT_EPHEMERON;
+		if (object.segment == last) {
+			assert_true(!program || num_others == 0);
+			num_programs += program;
+			num_others += !program;
+		}
+	}
+	assert_true(num_programs > 0 && num_others > 0);
+	free(tiers);
+	release(&file);
+	imago_heap_destroy(heap);
+}
+
 /* Adds a distance to every word that the bitmaps of a file mark. */
 static void
 relocate_by_fixups(const layered_file *file, imago_heap *heap, uint64_t distance)
@@ -429,6 +471,7 @@ main(void)
 	    cmocka_unit_test_setup(built_images_of_every_layout_come_back, set_up),
 	    cmocka_unit_test_setup(the_header_page_is_as_documented, set_up),
 	    cmocka_unit_test_setup(sections_are_pages_of_one_tier_with_or_without_pointers, set_up),
+	    cmocka_unit_test_setup(what_only_collectors_write_lies_behind_what_programs_do, set_up),
 	    cmocka_unit_test_setup(fixups_mark_exactly_what_the_swizzler_moves, set_up),
 	    cmocka_unit_test_setup(written_twice_it_is_the_same_and_read_back_it_keeps_its_tiers,
 	                           set_up),
