@@ -1,8 +1,8 @@
 /* bench.c: the benchmark table (README.md).
  *
  * bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]
- * [--share-mib N] [share]: exit status 0 when all was
- * measured, whatever the figures; 2 otherwise. */
+ * [--share-mib N] [--crowd-mib N] [--tiered IMAGE] [share]: exit status 0 when all was measured,
+ * whatever the figures; 2 otherwise. */
 #define _GNU_SOURCE /* sched_setaffinity, mallopt's neighbours */
 #include "bench.h"
 
@@ -218,15 +218,22 @@ bench_one(const char *name, uint32_t format, uint64_t mib, unsigned num_rounds)
 	return num_missed;
 }
 
-static uint64_t
-number_after(int argc, char **argv, const char *name, uint64_t otherwise)
+static const char *
+text_after(int argc, char **argv, const char *name)
 {
 	for (int i = 1; i + 1 < argc; i++) {
 		if (strcmp(argv[i], name) == 0) {
-			return strtoull(argv[i + 1], NULL, 10);
+			return argv[i + 1];
 		}
 	}
-	return otherwise;
+	return NULL;
+}
+
+static uint64_t
+number_after(int argc, char **argv, const char *name, uint64_t otherwise)
+{
+	const char *text = text_after(argc, argv, name);
+	return text != NULL ? strtoull(text, NULL, 10) : otherwise;
 }
 
 int
@@ -237,10 +244,11 @@ main(int argc, char **argv)
 	uint64_t narrow_mib = number_after(argc, argv, "--spur32-mib", 256);
 	uint64_t perm_mib = number_after(argc, argv, "--perm-mib", 1024);
 	uint64_t share_mib = number_after(argc, argv, "--share-mib", 1024);
+	uint64_t crowd_mib = number_after(argc, argv, "--crowd-mib", 64);
 	if (num_rounds == 0 || num_rounds > MAX_ROUNDS || wide_mib == 0 || narrow_mib == 0 ||
-	    perm_mib == 0 || share_mib == 0) {
+	    perm_mib == 0 || share_mib == 0 || crowd_mib == 0) {
 		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N] "
-		           "[--share-mib N] [share]");
+		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [share]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
 	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
@@ -256,6 +264,7 @@ main(int argc, char **argv)
 		num_missed += bench_collect_rows(perm_mib, (unsigned)num_rounds);
 	}
 	num_missed += bench_share_rows(share_mib, (unsigned)num_rounds);
+	num_missed += bench_crowd_rows(crowd_mib, text_after(argc, argv, "--tiered"));
 	printf("\n%u asked figures not met; medians of %" PRIu64 " pairs.\n", num_missed, num_rounds);
 	print_probes();
 	return 0;
