@@ -369,6 +369,12 @@ imago_vm_run(imago_vm *vm, uint64_t fuel, imago_vm_result *result)
 	name_method(vm, vm->method, result->method, sizeof result->method);
 }
 
+const imago_object_memory *
+imago_vm_memory(const imago_vm *vm)
+{
+	return vm->memory;
+}
+
 imago_vm_statistics
 imago_vm_statistics_of(const imago_vm *vm)
 {

@@ -112,11 +112,13 @@ add_entries(imago_object_memory *memory, imago_oop page, const imago_bitmap *obj
 static void
 empty_stack(imago_object_memory *memory, uint64_t root)
 {
+	static const uint8_t slots[] = {PAGE_TOP, PAGE_FREE_LINK, PAGE_NEXT_LINK};
+	const imago_memory_kind kind = memory->kind;
 	imago_oop page = stack_page(memory, root);
-	if (page != 0) {
-		imago_memory_set_slot_raw(memory, page, PAGE_TOP, 0, memory->kind);
-		imago_memory_set_slot_raw(memory, page, PAGE_FREE_LINK, 0, memory->kind);
-		imago_memory_set_slot_raw(memory, page, PAGE_NEXT_LINK, 0, memory->kind);
+	for (size_t i = 0; page != 0 && i < sizeof slots / sizeof slots[0]; i++) {
+		if (imago_memory_slot(memory, page, slots[i], kind) != 0) { /* mapped pages stay clean */
+			imago_memory_set_slot_raw(memory, page, slots[i], 0, kind);
+		}
 	}
 }
 

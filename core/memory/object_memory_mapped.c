@@ -68,6 +68,44 @@ find_known_objects(imago_object_memory *memory)
 	object_memory_count_class_pages(memory);
 }
 
+/* What lists say is where permanent objects can be; that it is true, the checker knows
+ * (layered.md §6). */
+static imago_status
+require_lists(const imago_memory_mapping *mapping, imago_error *error)
+{
+	bool sound = mapping->remembered != NULL && mapping->class_indices != NULL;
+	uint64_t least = 0;
+	for (uint64_t i = 0; sound && i < mapping->num_remembered; i++) {
+		uint64_t at = mapping->remembered[i];
+		sound = at >= least && at % 8 == 0 && at < mapping->fixed_end;
+		least = at + 8;
+	}
+	uint64_t least_index = IMAGO_CLASS_FIRST_REAL;
+	for (uint64_t i = 0; sound && i < mapping->num_class_indices; i++) {
+		uint32_t index = mapping->class_indices[i];
+		sound = index >= least_index && index < IMAGO_CLASS_INDEX_LIMIT;
+		least_index = (uint64_t)index + 1;
+	}
+	return sound ? IMAGO_OK
+	             : imago_fail(error, IMAGO_EUSAGE, "remembered set", IMAGO_NO_OFFSET, least,
+	                          mapping->fixed_end);
+}
+
+/* What there is to change, and to remember. */
+static imago_status
+settle(imago_object_memory *memory, const imago_memory_mapping *mapping, imago_error *error)
+{
+	if (!mapping->ready) {
+		return object_memory_settle(memory, error);
+	}
+	imago_status status = object_memory_mourn_load(memory, error);
+	if (status != IMAGO_OK || mapping->remembered == NULL) {
+		return status == IMAGO_OK ? object_memory_perm_create(memory, error) : status;
+	}
+	status = require_lists(mapping, error);
+	return status == IMAGO_OK ? object_memory_perm_create_known(memory, mapping, error) : status;
+}
+
 /* Entries of classes that are gone are cleared where the collector writes. */
 static imago_status
 require_class_pages_in_old_space(const imago_object_memory *memory, imago_error *error)
@@ -103,7 +141,7 @@ fill(imago_object_memory *memory, const imago_memory_mapping *mapping,
 	memory->floats_low_first = (mapping->header.flags & IMAGO_FLAG_FLOATS_LOW_WORD_FIRST) != 0;
 	find_known_objects(memory);
 	status = require_class_pages_in_old_space(memory, error);
-	return status == IMAGO_OK ? object_memory_settle(memory, error) : status;
+	return status == IMAGO_OK ? settle(memory, mapping, error) : status;
 }
 
 imago_status

@@ -122,8 +122,12 @@ bool object_memory_is_remembered(const imago_object_memory *memory, imago_oop oo
 /* scavenge.c: moves what is young to old space, which must have room for all of it. */
 bool object_memory_empty_eden(imago_object_memory *memory);
 
-/* permanent.c. Makes what remembers of permanent space, if there is one. */
+/* permanent.c. Makes what remembers of permanent space, if there is one: by walking it, or from
+ * the lists of a mapping, which are in order. */
 imago_status object_memory_perm_create(imago_object_memory *memory, imago_error *error);
+imago_status object_memory_perm_create_known(imago_object_memory *memory,
+                                             const imago_memory_mapping *mapping,
+                                             imago_error *error);
 void object_memory_perm_destroy(imago_object_memory *memory);
 /* Remembers anew, after objects of permanent space have moved: walks it. Needs no memory. */
 void object_memory_perm_scan(imago_object_memory *memory);

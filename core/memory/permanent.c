@@ -138,12 +138,10 @@ note_classes(imago_object_memory *memory, imago_error *error)
 	return status;
 }
 
-imago_status
-object_memory_perm_create(imago_object_memory *memory, imago_error *error)
+/* The bits, all clear, and an empty list; nothing where there is no permanent space. */
+static imago_status
+create_empty(imago_object_memory *memory, imago_error *error)
 {
-	if (memory->perm_top == memory->base) {
-		return IMAGO_OK;
-	}
 	memory->perm =
 	    imago_allocate(memory->allocator, sizeof *memory->perm, "permanent space", error);
 	if (memory->perm == NULL) {
@@ -156,6 +154,16 @@ object_memory_perm_create(imago_object_memory *memory, imago_error *error)
 		status =
 		    imago_bitmap_create(&memory->perm->given_young, num_bits, memory->allocator, error);
 	}
+	return status;
+}
+
+imago_status
+object_memory_perm_create(imago_object_memory *memory, imago_error *error)
+{
+	if (memory->perm_top == memory->base) {
+		return IMAGO_OK;
+	}
+	imago_status status = create_empty(memory, error);
 	if (status == IMAGO_OK) {
 		status = note_classes(memory, error);
 	}
@@ -163,6 +171,72 @@ object_memory_perm_create(imago_object_memory *memory, imago_error *error)
 		object_memory_perm_scan(memory);
 	}
 	return status;
+}
+
+imago_status
+object_memory_perm_create_known(imago_object_memory *memory, const imago_memory_mapping *mapping,
+                                imago_error *error)
+{
+	if (memory->perm_top == memory->base) {
+		return IMAGO_OK;
+	}
+	imago_status status = create_empty(memory, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	object_memory_perm *perm = memory->perm;
+	imago_allocator *allocator = memory->allocator;
+	perm->objects = imago_allocate_array(allocator, mapping->num_remembered, sizeof *perm->objects,
+	                                     "remembered set of permanent space", error);
+	perm->capacity = perm->objects != NULL ? mapping->num_remembered : 0;
+	perm->class_indices =
+	    imago_allocate_array(allocator, mapping->num_class_indices, sizeof *perm->class_indices,
+	                         "classes of permanent space", error);
+	perm->num_class_indices = perm->class_indices != NULL ? mapping->num_class_indices : 0;
+	if (perm->objects == NULL || perm->class_indices == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	for (uint64_t i = 0; i < mapping->num_remembered; i++) {
+		imago_oop oop = memory->base + mapping->remembered[i];
+		if (oop != memory->free_lists) { /* whose links are no oops */
+			remember_old(memory, oop);
+		}
+	}
+	for (uint64_t i = 0; i < mapping->num_class_indices; i++) {
+		perm->class_indices[i] = mapping->class_indices[i];
+	}
+	return IMAGO_OK;
+}
+
+imago_status
+imago_memory_remembered(const imago_object_memory *memory, imago_oop **out, uint64_t *count,
+                        imago_allocator *allocator, imago_error *error)
+{
+	const object_memory_perm *perm = memory->perm;
+	const bool has_lists =
+	    memory->free_lists != 0 && imago_memory_is_perm(memory, memory->free_lists);
+	uint64_t num_oops = perm == NULL ? 0 : imago_bitmap_count(&perm->leads_to_old) + has_lists;
+	imago_oop *oops =
+	    imago_allocate_array(allocator, num_oops, sizeof *oops, "remembered objects", error);
+	if (oops == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	uint64_t place = 0;
+	bool told = !has_lists;
+	for (uint64_t i = 0; i < num_oops; i++) {
+		uint64_t bit = imago_bitmap_next(&perm->leads_to_old, place);
+		imago_oop oop = object_memory_perm_at(memory, bit);
+		if (!told && oop > memory->free_lists) {
+			oops[i] = memory->free_lists;
+			told = true;
+			continue;
+		}
+		oops[i] = oop;
+		place = bit + 1;
+	}
+	*out = oops;
+	*count = num_oops;
+	return IMAGO_OK;
 }
 
 void

@@ -2,6 +2,7 @@
 #include "imago/layered_attach.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,28 +16,41 @@ host_order(void)
 	return *(const uint8_t *)&one == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
 }
 
+/* As many bytes as there are: *done. */
 static imago_status
-read_head(imago_layered_head *head, int descriptor, imago_error *error)
+read_bytes(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset, uint64_t *done,
+           imago_error *error)
 {
-	uint8_t bytes[IMAGO_LAYERED_HEAD];
-	struct stat facts;
-	uint64_t done = 0;
-	if (fstat(descriptor, &facts) != 0) {
-		return imago_fail_os(error, "stat", errno);
-	}
-	while (done < sizeof bytes) {
-		ssize_t count = pread(descriptor, bytes + done, sizeof bytes - done, (off_t)done);
+	*done = 0;
+	while (*done < size) {
+		ssize_t count =
+		    pread(descriptor, bytes + *done, (size_t)(size - *done), (off_t)(offset + *done));
 		if (count < 0 && errno != EINTR) {
 			return imago_fail_os(error, "read", errno);
 		}
 		if (count == 0) {
 			break;
 		}
-		done += count > 0 ? (uint64_t)count : 0;
+		*done += count > 0 ? (uint64_t)count : 0;
+	}
+	return IMAGO_OK;
+}
+
+static imago_status
+read_head(imago_layered_head *head, int descriptor, imago_error *error)
+{
+	uint8_t bytes[IMAGO_LAYERED_HEAD];
+	struct stat facts;
+	uint64_t done;
+	if (fstat(descriptor, &facts) != 0) {
+		return imago_fail_os(error, "stat", errno);
+	}
+	imago_status status = read_bytes(descriptor, bytes, sizeof bytes, 0, &done, error);
+	if (status != IMAGO_OK) {
+		return status;
 	}
 	uint64_t size = facts.st_size > 0 ? (uint64_t)facts.st_size : 0;
-	imago_status status =
-	    imago_layered_decode(head, bytes, done < sizeof bytes ? done : size, error);
+	status = imago_layered_decode(head, bytes, done < sizeof bytes ? done : size, error);
 	if (status != IMAGO_OK) {
 		return status;
 	}
@@ -58,20 +72,6 @@ whole_pages(uint64_t size)
 {
 	(void)imago_checked_align_up(size, IMAGO_LAYERED_PAGE, &size);
 	return size;
-}
-
-/* The first section of old space, by index in the table: the first of those that are often written,
- * but for the roots; 0 when nothing lies before it but these. */
-static size_t
-first_old_section(const imago_layered_head *head)
-{
-	size_t index = 1;
-	while (index < head->num_sections && head->sections[index].kind == IMAGO_LAYERED_OBJECTS &&
-	       head->sections[index].tier != IMAGO_TIER_OFTEN) {
-		index++;
-	}
-	bool found = index < head->num_sections && head->sections[index].kind == IMAGO_LAYERED_OBJECTS;
-	return found && index > 1 ? index : 0;
 }
 
 /* Memory behind the sections, and between them: collectors move objects over what bridges span. */
@@ -164,12 +164,64 @@ describe(imago_layered_attachment *out)
 	mapping->header.old_base_address += out->distance;
 	mapping->used = last->address - head->start + last->size - IMAGO_BRIDGE_SIZE;
 	out->source_used = mapping->used;
-	size_t old = first_old_section(head);
+	size_t old = imago_layered_first_old(head);
 	if (old > 0) {
 		const imago_layered_section *before = &head->sections[old - 1];
 		mapping->old_start = head->sections[old].address - head->start;
 		mapping->fixed_end = before->address - head->start + before->size - IMAGO_BRIDGE_SIZE;
 	}
+}
+
+static imago_status
+read_remembered(imago_layered_attachment *out, int descriptor, const imago_layered_section *section,
+                uint8_t *bytes, imago_allocator *allocator, imago_error *error)
+{
+	uint8_t hash[IMAGO_LAYERED_HASH];
+	uint64_t done;
+	imago_status status =
+	    read_bytes(descriptor, bytes, section->size, section->offset, &done, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	if (done < section->size) {
+		return imago_fail(error, IMAGO_ETRUNCATED, "remembered set", section->offset, section->size,
+		                  done);
+	}
+	imago_layered_hash(hash, bytes, section->size);
+	if (memcmp(hash, section->hash, sizeof hash) != 0) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "hash of the remembered set", section->offset, 0,
+		                  0);
+	}
+	return imago_layered_decode_remembered(&out->remembered, &out->head, bytes, section->size,
+	                                       allocator, error);
+}
+
+/* What is known beforehand, for a machine. */
+static imago_status
+load_remembered(imago_layered_attachment *out, int descriptor, imago_allocator *allocator,
+                imago_error *error)
+{
+	const imago_layered_section *section = NULL;
+	imago_memory_mapping *mapping = &out->mapping;
+	mapping->ready = (out->head.flags & IMAGO_LAYERED_READY) != 0;
+	for (size_t i = 0; i < out->head.num_sections && section == NULL; i++) {
+		bool is_one = out->head.sections[i].kind == IMAGO_LAYERED_REMEMBERED;
+		section = is_one ? &out->head.sections[i] : NULL;
+	}
+	if (!mapping->ready || mapping->fixed_end == 0 || section == NULL) {
+		return IMAGO_OK;
+	}
+	uint8_t *bytes = imago_allocate(allocator, section->size, "remembered set", error);
+	if (bytes == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	imago_status status = read_remembered(out, descriptor, section, bytes, allocator, error);
+	imago_release(allocator, bytes, section->size);
+	mapping->remembered = out->remembered.objects;
+	mapping->num_remembered = out->remembered.num_objects;
+	mapping->class_indices = out->remembered.class_indices;
+	mapping->num_class_indices = out->remembered.num_class_indices;
+	return status;
 }
 
 static imago_status
@@ -181,12 +233,16 @@ attach(imago_layered_attachment *out, int descriptor, const imago_layered_attach
 	if (status == IMAGO_OK) {
 		status = map(out, descriptor, options, sealed, allocator, error);
 	}
+	if (status == IMAGO_OK) {
+		describe(out);
+	}
+	if (status == IMAGO_OK && options->room > 0) {
+		status = load_remembered(out, descriptor, allocator, error);
+	}
 	if (status != IMAGO_OK) {
 		imago_layered_detach(out);
-		return status;
 	}
-	describe(out);
-	return IMAGO_OK;
+	return status;
 }
 
 imago_status
@@ -225,6 +281,7 @@ imago_layered_detach(imago_layered_attachment *attached)
 {
 	imago_detach(attached->attachment);
 	attached->attachment = NULL;
+	imago_layered_remembered_release(&attached->remembered);
 }
 
 imago_status

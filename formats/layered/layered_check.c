@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "imago/checked.h"
+#include "imago/ready.h"
 #include "layered_private.h"
 
 enum rule_id {
@@ -182,8 +183,98 @@ check_origin(const checker *at, const imago_layered_section *section)
 	return IMAGO_OK;
 }
 
+/* What two ascending lists do not share: here, what the heap holds; file, what the file says. */
+static void
+compare_objects(const checker *at, const imago_layered_remembered *here,
+                const imago_layered_remembered *file)
+{
+	uint64_t i = 0;
+	uint64_t k = 0;
+	while ((i < here->num_objects || k < file->num_objects) && !at->sink->stopped) {
+		uint64_t ours = i < here->num_objects ? here->objects[i] : UINT64_MAX;
+		uint64_t theirs = k < file->num_objects ? file->objects[k] : UINT64_MAX;
+		if (ours != theirs) {
+			imago_addr oop = at->head.start + (ours < theirs ? ours : theirs);
+			report(at, RULE_REMEMBERED, imago_heap_offset_of(at->heap, oop), oop,
+			       IMAGO_NOTHING_EXPECTED);
+		}
+		i += ours <= theirs;
+		k += theirs <= ours;
+	}
+}
+
+static void
+compare_classes(const checker *at, const imago_layered_remembered *here,
+                const imago_layered_remembered *file, uint64_t offset)
+{
+	uint64_t i = 0;
+	uint64_t k = 0;
+	while ((i < here->num_class_indices || k < file->num_class_indices) && !at->sink->stopped) {
+		uint64_t ours = i < here->num_class_indices ? here->class_indices[i] : UINT64_MAX;
+		uint64_t theirs = k < file->num_class_indices ? file->class_indices[k] : UINT64_MAX;
+		if (ours != theirs) {
+			report(at, RULE_CLASS_INDICES, offset, ours < theirs ? ours : theirs,
+			       IMAGO_NOTHING_EXPECTED);
+		}
+		i += ours <= theirs;
+		k += theirs <= ours;
+	}
+}
+
+/* Where the walk stops, the core rules have said why. */
 static imago_status
-check_contents(const checker *at)
+check_remembered(const checker *at, const imago_layered_section *section)
+{
+	imago_layered_remembered file;
+	imago_layered_remembered here = {.allocator = NULL};
+	imago_error error = {.status = IMAGO_OK};
+	imago_status status = imago_layered_decode_remembered(
+	    &file, &at->head, at->bytes + section->offset, section->size, at->allocator, &error);
+	if (status != IMAGO_OK && status != IMAGO_ENOMEM) {
+		report(at, RULE_REMEMBERED, section->offset + error.offset, error.found, error.limit);
+	} else if (status == IMAGO_OK) {
+		status = imago_layered_find_remembered(&here, at->heap, &at->head, at->allocator, &error);
+		if (status == IMAGO_OK) {
+			compare_objects(at, &here, &file);
+			compare_classes(at, &here, &file, section->offset);
+		}
+	}
+	imago_layered_remembered_release(&here);
+	imago_layered_remembered_release(&file);
+	if (status == IMAGO_ENOMEM && at->error != NULL) {
+		*at->error = error;
+	}
+	return status == IMAGO_ENOMEM ? status : IMAGO_OK;
+}
+
+static bool
+report_unready(const imago_unready *unready, void *payload)
+{
+	const checker *at = payload;
+	imago_addr addr = unready->kind == IMAGO_UNREADY_REMEMBERED
+	                      ? unready->object.oop
+	                      : unready->object.body + unready->slot * at->heap->layout.word_bytes;
+	report(at, RULE_READY, imago_heap_offset_of(at->heap, addr), unready->found, unready->wanted);
+	return !at->sink->stopped;
+}
+
+static imago_status
+check_ready(checker *at)
+{
+	imago_error error = {.status = IMAGO_OK};
+	const size_t old = imago_layered_first_old(&at->head);
+	const imago_addr old_start =
+	    old > 0 ? at->head.sections[old].address : at->heap->segments[0].start;
+	imago_status status =
+	    imago_ready_look(at->heap, old_start, report_unready, at, at->allocator, &error);
+	if (status == IMAGO_ENOMEM && at->error != NULL) {
+		*at->error = error;
+	}
+	return status == IMAGO_ENOMEM ? status : IMAGO_OK;
+}
+
+static imago_status
+check_contents(checker *at)
 {
 	imago_status status = IMAGO_OK;
 	size_t segment = 0;
@@ -195,7 +286,12 @@ check_contents(const checker *at)
 		} else if (section->kind == IMAGO_LAYERED_ORIGIN &&
 		           imago_check_sink_wants(at->sink, &rules[RULE_ORIGIN])) {
 			status = check_origin(at, section);
+		} else if (section->kind == IMAGO_LAYERED_REMEMBERED) {
+			status = check_remembered(at, section);
 		}
+	}
+	if (status == IMAGO_OK && (at->head.flags & IMAGO_LAYERED_READY) != 0) {
+		status = check_ready(at);
 	}
 	return status;
 }

@@ -236,9 +236,9 @@ decode_section(imago_layered_head *out, size_t index, const uint8_t *bytes, imag
 	const uint8_t *row = bytes + at;
 	imago_layered_section *section = &out->sections[index];
 	uint32_t kind = imago_load_u32(row + ROW_KIND, little);
-	if (kind < IMAGO_LAYERED_OBJECTS || kind > IMAGO_LAYERED_ORIGIN) {
+	if (kind < IMAGO_LAYERED_OBJECTS || kind > IMAGO_LAYERED_REMEMBERED) {
 		return imago_fail(error, IMAGO_EVERSION, "kind of section", at + ROW_KIND, kind,
-		                  IMAGO_LAYERED_ORIGIN);
+		                  IMAGO_LAYERED_REMEMBERED);
 	}
 	*section = (imago_layered_section){
 	    .kind = (imago_layered_kind)kind,

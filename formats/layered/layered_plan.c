@@ -18,7 +18,7 @@ enum {
 	NUM_PLACES,
 };
 
-_Static_assert(NUM_GROUPS + 2 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
+_Static_assert(NUM_GROUPS + 3 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
 
 /* Sizes of chunks are multiples of this: below, there is room for a group. */
 enum { UNIT = 8 };
@@ -43,12 +43,13 @@ group_of(imago_tier tier, bool has_pointers)
 }
 
 /* What collectors write, or must be able to, is often written whatever anybody says: class tables,
- * free chunks, weak objects and ephemerons. */
+ * free chunks, forwarders, weak objects and ephemerons. */
 static bool
 is_a_collectors(const imago_object *object)
 {
 	return object->kind == IMAGO_OBJECT_HIDDEN || object->kind == IMAGO_OBJECT_FREE ||
-	       object->format == IMAGO_FORMAT_WEAK || object->format == IMAGO_FORMAT_EPHEMERON;
+	       object->kind == IMAGO_OBJECT_FORWARDER || object->format == IMAGO_FORMAT_WEAK ||
+	       object->format == IMAGO_FORMAT_EPHEMERON;
 }
 
 /* What is said of it. */

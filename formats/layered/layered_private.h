@@ -46,6 +46,16 @@ imago_status imago_layered_origins(imago_addr **out, uint64_t *num_chunks, const
                                    const uint8_t *bytes, uint64_t size, imago_allocator *allocator,
                                    imago_error *error) IMAGO_NODISCARD;
 
+/* What the fixed sections of a layered heap hold; there are some. Release in every case. */
+imago_status imago_layered_find_remembered(imago_layered_remembered *out, const imago_heap *heap,
+                                           const imago_layered_head *head,
+                                           imago_allocator *allocator,
+                                           imago_error *error) IMAGO_NODISCARD;
+
+/* Appends a section of it (layered.md §7). */
+void imago_layered_encode_remembered(const imago_layered_remembered *remembered,
+                                     imago_writer *writer);
+
 /* Appends the origin of a heap: what restores it from the layered one (layered.md §5). */
 imago_status imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
                                         const imago_layered_plan *plan, imago_writer *writer,

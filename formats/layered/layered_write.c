@@ -1,6 +1,7 @@
 /* layered_write.c: a Spur heap into a layered file (layered.md §2 to §5). */
 #include <string.h>
 
+#include "imago/ready.h"
 #include "layered_private.h"
 
 /* One file in the making. Offsets of the file count from start in the writer. */
@@ -100,6 +101,22 @@ write_fixups(layered_writing *writing)
 }
 
 static imago_status
+write_remembered(layered_writing *writing)
+{
+	imago_layered_remembered remembered;
+	imago_status status = imago_layered_find_remembered(
+	    &remembered, writing->layered, &writing->head, writing->writer->allocator, writing->error);
+	if (status == IMAGO_OK) {
+		imago_layered_section *section =
+		    open_section(writing, IMAGO_LAYERED_REMEMBERED, "remembered");
+		imago_layered_encode_remembered(&remembered, writing->writer);
+		close_section(writing, section);
+	}
+	imago_layered_remembered_release(&remembered);
+	return status;
+}
+
+static imago_status
 write_origin(layered_writing *writing)
 {
 	imago_layered_section *section = open_section(writing, IMAGO_LAYERED_ORIGIN, "origin");
@@ -129,12 +146,16 @@ write_head(layered_writing *writing)
 }
 
 static imago_status
-write_file(layered_writing *writing, bool with_origin)
+write_file(layered_writing *writing, const imago_layered_options *options)
 {
 	imago_write_zeros(writing->writer, IMAGO_LAYERED_HEAD);
 	write_objects(writing);
 	imago_status status = write_fixups(writing);
-	if (status == IMAGO_OK && with_origin) {
+	if (status == IMAGO_OK && !options->without_remembered &&
+	    imago_layered_first_old(&writing->head) > 0) {
+		status = write_remembered(writing);
+	}
+	if (status == IMAGO_OK && !options->without_origin) {
 		status = write_origin(writing);
 	}
 	pad(writing);
@@ -172,6 +193,40 @@ arrange(imago_heap **out, const imago_heap *heap, const imago_layered_plan *plan
 	return status;
 }
 
+static bool
+/* NOLINTNEXTLINE(readability-non-const-parameter): others change what they see */
+find_fault(const imago_unready *unready, void *payload)
+{
+	bool *is_ready = payload;
+	(void)unready;
+	*is_ready = false;
+	return false;
+}
+
+/* Sets the flag where it is true, and makes it true where that is asked for. */
+static imago_status
+see_whether_ready(layered_writing *writing, imago_heap *layered,
+                  const imago_layered_options *options)
+{
+	/* Fixed sections are a row of the first ones: old space begins behind. */
+	size_t first = 1;
+	while (first < layered->num_segments && layered->segments[first].tier != IMAGO_TIER_OFTEN) {
+		first++;
+	}
+	bool has_fixed = first > 1 && first < layered->num_segments;
+	imago_addr old_start = layered->segments[has_fixed ? first : 0].start;
+	imago_allocator *allocator = writing->writer->allocator;
+	bool is_ready = true;
+	imago_status status =
+	    options->make_ready
+	        ? imago_ready_make(&is_ready, layered, old_start, allocator, writing->error)
+	        : imago_ready_look(layered, old_start, find_fault, &is_ready, allocator,
+	                           writing->error);
+	writing->head.flags =
+	    (options->flags & ~(uint32_t)IMAGO_LAYERED_READY) | (is_ready ? IMAGO_LAYERED_READY : 0U);
+	return status;
+}
+
 static const imago_layered_options usual = {.start = 0};
 
 imago_status
@@ -193,12 +248,14 @@ imago_layered_write(const imago_heap *heap, const imago_layered_options *options
 		    .heap = heap,
 		    .layered = layered,
 		    .plan = &plan,
-		    .head.flags = options->flags,
 		    .writer = writer,
 		    .start = writer->size,
 		    .error = error,
 		};
-		status = write_file(&writing, !options->without_origin);
+		status = see_whether_ready(&writing, layered, options);
+		if (status == IMAGO_OK) {
+			status = write_file(&writing, options);
+		}
 		imago_heap_destroy(layered);
 	}
 	imago_layered_plan_release(&plan);

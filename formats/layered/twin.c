@@ -439,6 +439,9 @@ put_in_place(void *payload)
 		put_last_bridge(out);
 	}
 	out->mapping.header = twin->fields;
+	/* What was known of the source need not hold of what was changed in it. */
+	out->mapping.ready = false;
+	out->mapping.remembered = NULL;
 	return IMAGO_OK;
 }
 

@@ -1,11 +1,13 @@
 /* layered_hostile_test.c: layered files that lie (layered.md §6): each lie is refused by name or
  * found by its rule; every prefix, every damaged byte, every failing allocation. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../support/assertions.h"
 #include "../support/small_image.h"
 #include "imago/image.h"
 #include "imago/layered_image.h"
+#include "imago/walk.h"
 
 static imago_allocator allocator;
 static imago_error error;
@@ -54,7 +56,7 @@ static const refusal refusals[] = {
     {32, 8, UINT64_C(0x20000000000), IMAGO_ERANGE, "section outside the span", ROW_0 + 8},
     {40, 8, 64, IMAGO_ERANGE, "section outside the span", ROW_0 + 8},
     {ROW_0, 4, 0, IMAGO_EVERSION, "kind of section", ROW_0},
-    {ROW_0, 4, 4, IMAGO_EVERSION, "kind of section", ROW_0},
+    {ROW_0, 4, 5, IMAGO_EVERSION, "kind of section", ROW_0},
     {ROW_0 + 4, 1, 3, IMAGO_ERANGE, "tier", ROW_0 + 4},
     {ROW_0 + 8, 8, UINT64_C(0x10000000008), IMAGO_EALIGN, "address of a section", ROW_0 + 8},
     {ROW_0 + 8, 8, UINT64_C(0xFFFFFFFFFFFF0000), IMAGO_ERANGE, "section outside the span",
@@ -248,6 +250,112 @@ origins_that_lie_are_refused_by_name(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* A tier for each chunk, so that there are fixed sections. */
+static uint8_t *
+mixed_tiers(const imago_heap *heap, uint64_t *num_tiers)
+{
+	imago_census census;
+	assert_ok(imago_census_take(heap, &census, &error), &error);
+	uint8_t *tiers = malloc((size_t)census.num_chunks);
+	assert_non_null(tiers);
+	for (uint64_t i = 0; i < census.num_chunks; i++) {
+		tiers[i] = (uint8_t)(i * 7 % 5 % IMAGO_NUM_TIERS);
+	}
+	*num_tiers = census.num_chunks;
+	return tiers;
+}
+
+static imago_writer
+tiered_bytes(const char *layout)
+{
+	imago_heap *heap = varied_heap(test_layout_find(layout), &allocator);
+	imago_layered_options options = {.without_origin = true};
+	imago_writer writer;
+	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	options.tiers = tiers;
+	imago_writer_init(&writer, &allocator, heap->layout, &error);
+	assert_ok(imago_layered_write(heap, &options, &writer, &error), &error);
+	free(tiers);
+	imago_heap_destroy(heap);
+	return writer;
+}
+
+/* The remembered set (layered.md §7). */
+static void
+remembered_sets_that_lie_are_refused_by_name(void **state)
+{
+	(void)state;
+	enum { NUMBERS = 16, LAST = 1 << 20 };
+	static const struct {
+		uint64_t offset; /* in the section, of what is overwritten; LAST: of its last byte */
+		unsigned width;
+		uint64_t value;
+		imago_status status;
+		const char *noun;
+	} cases[] = {
+	    {0, 8, UINT64_MAX, IMAGO_ETRUNCATED, "remembered set"},
+	    {8, 8, UINT64_MAX, IMAGO_ETRUNCATED, "remembered set"},
+	    {8, 8, 1, IMAGO_ESTRUCTURE, "end of the remembered set"},
+	    {NUMBERS, 3, 0x008081, IMAGO_ERANGE, "remembered set"},                     /* too long */
+	    {NUMBERS, 8, UINT64_C(0xFFFFFFFFFFFFFFFF), IMAGO_ERANGE, "remembered set"}, /* too large */
+	    {NUMBERS + 3, 1, 0, IMAGO_ERANGE, "remembered set"},    /* twice the same */
+	    {NUMBERS, 3, 0x7FFFFF, IMAGO_ERANGE, "remembered set"}, /* not in permanent space */
+	    {LAST, 1, 0, IMAGO_ERANGE, "remembered set"},
+	    {LAST, 1, 0x80, IMAGO_ETRUNCATED, "remembered set"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		imago_writer file = tiered_bytes("spur64");
+		imago_layered_head head;
+		imago_layered_remembered remembered;
+		const imago_layered_section *section = NULL;
+		assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
+		for (size_t k = 0; k < head.num_sections; k++) {
+			section =
+			    head.sections[k].kind == IMAGO_LAYERED_REMEMBERED ? &head.sections[k] : section;
+		}
+		assert_non_null(section);
+		assert_false(is_noticed(file.bytes, file.size, NULL));
+		uint64_t at = cases[i].offset == LAST ? section->size - 1 : cases[i].offset;
+		store(file.bytes + section->offset + at, cases[i].value, cases[i].width);
+		rehash(&file);
+		uint64_t used = allocator.used;
+		imago_status status = imago_layered_decode_remembered(
+		    &remembered, &head, file.bytes + section->offset, section->size, &allocator, &error);
+		print_message("%s\n", cases[i].noun);
+		assert_status(status, &error, cases[i].status);
+		assert_string_equal(error.what, cases[i].noun);
+		imago_layered_remembered_release(&remembered);
+		assert_int_equal(allocator.used, used);
+		assert_true(is_noticed(file.bytes, file.size, "layered.remembered"));
+		imago_writer_release(&file);
+	}
+	assert_no_leak(&allocator);
+}
+
+/* A file that fixes nothing has nothing to remember. */
+static void
+a_remembered_set_of_nothing_is_refused(void **state)
+{
+	(void)state;
+	imago_writer file = layered_bytes("spur64", true);
+	imago_layered_head head;
+	imago_layered_remembered remembered;
+	static const uint8_t empty[16] = {0};
+	assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
+	assert_int_equal(imago_layered_first_old(&head), 0);
+	assert_status(imago_layered_decode_remembered(&remembered, &head, empty, sizeof empty,
+	                                              &allocator, &error),
+	              &error, IMAGO_ESTRUCTURE);
+	assert_string_equal(error.what, "remembered set of no fixed section");
+	imago_layered_remembered_release(&remembered);
+	assert_status(
+	    imago_layered_decode_remembered(&remembered, &head, empty, 15, &allocator, &error), &error,
+	    IMAGO_ETRUNCATED);
+	imago_layered_remembered_release(&remembered);
+	imago_writer_release(&file);
+	assert_no_leak(&allocator);
+}
+
 static void
 a_pointer_in_a_section_without_pointers_is_found(void **state)
 {
@@ -299,8 +407,12 @@ do_everything(imago_allocator *with, imago_error *why, void *payload)
 	imago_heap *restored = NULL;
 	imago_writer writer;
 	imago_check_sink sink;
+	imago_layered_options options = {.make_ready = true};
+	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	options.tiers = tiers;
 	imago_writer_init(&writer, with, heap->layout, why);
-	imago_status status = imago_layered_write(heap, NULL, &writer, why);
+	imago_status status = imago_layered_write(heap, &options, &writer, why);
+	free(tiers);
 	if (status == IMAGO_OK) {
 		status = imago_layered_read(&read, writer.bytes, writer.size, with, why);
 	}
@@ -342,6 +454,8 @@ main(void)
 	    cmocka_unit_test_setup(lies_about_places_are_refused_by_name, set_up),
 	    cmocka_unit_test_setup(lies_about_contents_are_found_by_their_rules, set_up),
 	    cmocka_unit_test_setup(origins_that_lie_are_refused_by_name, set_up),
+	    cmocka_unit_test_setup(remembered_sets_that_lie_are_refused_by_name, set_up),
+	    cmocka_unit_test_setup(a_remembered_set_of_nothing_is_refused, set_up),
 	    cmocka_unit_test_setup(a_pointer_in_a_section_without_pointers_is_found, set_up),
 	    cmocka_unit_test_setup(every_prefix_is_refused, set_up),
 	    cmocka_unit_test_setup(every_damaged_byte_is_noticed, set_up),

@@ -11,13 +11,14 @@
 
 #include <cmocka.h>
 
+#include "imago/boundary.h"
 #include "imago/digest.h"
 #include "imago/image.h"
 #include "imago/layered_attach.h"
 #include "imago/walk.h"
 #include "kernel_runs.h"
 
-enum { ROOM = 8 << 20, EDEN = 1 << 18, MAX_NAME = 128, PLENTY = 1000000 };
+enum { ROOM = 8 << 20, EDEN = 1 << 18, MAX_NAME = 128, PLENTY = 1000000, FLAGS = 20 };
 
 static imago_allocator allocator;
 static imago_error error;
@@ -28,27 +29,47 @@ typedef struct way {
 	bool tiered;
 	imago_attach_options attach;
 	uint32_t collect_every;
+	enum { WALKED, READY, KNOWN } start; /* what the file says, of a machine's start */
 } way;
 
 static const way ways[] = {
-    {"wanted", false, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 0},
-    {"tiered", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 0},
-    {"tiered, collected", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 50},
-    {"elsewhere", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_AUTO}, 0},
-    {"elsewhere by signals", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_SIGNAL}, 50},
-    {"elsewhere at once", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_EAGER}, 0},
-    {"elsewhere, as it is", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_NONE}, 50},
+    {"wanted", false, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 0, WALKED},
+    {"tiered", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 0, WALKED},
+    {"tiered, collected", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 50, WALKED},
+    {"elsewhere", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_AUTO}, 0, WALKED},
+    {"elsewhere by signals", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_SIGNAL}, 50, WALKED},
+    {"elsewhere at once", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_EAGER}, 0, WALKED},
+    {"elsewhere, as it is", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_NONE}, 50, WALKED},
+    {"ready", false, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 0, READY},
+    {"tiered, ready", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 50, READY},
+    {"tiered, known", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 0, KNOWN},
+    {"tiered, known, collected", true, {IMAGO_PLACE_WANTED, 0, IMAGO_RELOCATION_AUTO}, 50, KNOWN},
+    {"elsewhere, known", true, {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_AUTO}, 0, KNOWN},
+    {"elsewhere, as it is, known",
+     true,
+     {IMAGO_PLACE_ANYWHERE, 0, IMAGO_RELOCATION_NONE},
+     50,
+     KNOWN},
 };
 enum { NUM_WAYS = sizeof ways / sizeof ways[0] };
 
+static FILE *
+file_of(const imago_writer *writer)
+{
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	assert_int_equal(fwrite(writer->bytes, 1, (size_t)writer->size, file), writer->size);
+	assert_int_equal(fflush(file), 0);
+	return file;
+}
+
 /* A layered file of a heap; the caller closes it. */
 static FILE *
-layered_file(const imago_heap *heap, bool tiered)
+layered_file(const imago_heap *heap, const way *how)
 {
 	imago_writer writer;
 	imago_census census;
-	FILE *file = tmpfile();
-	assert_non_null(file);
+	imago_layered_head head;
 	assert_int_equal(imago_census_take(heap, &census, &error), IMAGO_OK);
 	uint8_t *tiers = malloc((size_t)census.num_chunks);
 	assert_non_null(tiers);
@@ -56,13 +77,20 @@ layered_file(const imago_heap *heap, bool tiered)
 		tiers[i] = (uint8_t)(i * 7 % 5 % IMAGO_NUM_TIERS);
 	}
 	const imago_layered_options options = {
-	    .tiers = tiered ? tiers : NULL,
+	    .tiers = how->tiered ? tiers : NULL,
 	    .num_tiers = census.num_chunks,
+	    .make_ready = how->start != WALKED,
+	    .without_remembered = how->start == READY,
 	};
 	imago_writer_init(&writer, &allocator, heap->layout, &error);
 	assert_int_equal(imago_layered_write(heap, &options, &writer, &error), IMAGO_OK);
-	assert_int_equal(fwrite(writer.bytes, 1, (size_t)writer.size, file), writer.size);
-	assert_int_equal(fflush(file), 0);
+	if (how->start == WALKED) {
+		writer.bytes[FLAGS] &= (uint8_t)~IMAGO_LAYERED_READY;
+		imago_layered_seal_header(writer.bytes);
+	}
+	assert_int_equal(imago_layered_decode(&head, writer.bytes, writer.size, &error), IMAGO_OK);
+	assert_int_equal((head.flags & IMAGO_LAYERED_READY) != 0, how->start != WALKED);
+	FILE *file = file_of(&writer);
 	imago_writer_release(&writer);
 	free(tiers);
 	return file;
@@ -77,15 +105,47 @@ typedef struct outcome {
 } outcome;
 
 static void
-run(imago_vm *vm, uint64_t fuel, outcome *out)
+finish(imago_vm *vm, outcome *out)
 {
 	imago_heap *after;
-	out->statistics = run_bytecodes(vm, fuel, &out->result);
 	assert_int_equal(imago_vm_snapshot(vm, &after, &allocator, &error), IMAGO_OK);
 	kernel_expect_clean(after, "after a run", false);
 	assert_int_equal(imago_digest_compute(&out->after, after, &allocator, &error), IMAGO_OK);
 	imago_heap_destroy(after);
 	imago_vm_destroy(vm);
+}
+
+/* Whatever the run did, shared memory leads to private memory only from where the machine knows of
+ * it. A global collection makes permanent space another one. */
+static void
+expect_proved(const imago_vm *vm, const imago_layered_attachment *attached)
+{
+	const imago_object_memory *memory = imago_vm_memory(vm);
+	const char *wrong = imago_memory_audit(memory);
+	imago_heap *heap;
+	imago_oop *remembered;
+	imago_boundary_result result;
+	if (wrong != NULL) {
+		fail_msg("%s", wrong);
+	}
+	if (attached->mapping.fixed_end == 0 || memory->collections.num_global > 0) {
+		return;
+	}
+	imago_boundary boundary = {.address = attached->mapping.base + attached->mapping.old_start};
+	assert_int_equal(imago_layered_attached_heap(&heap, attached, &allocator, &error), IMAGO_OK);
+	assert_int_equal(
+	    imago_memory_remembered(memory, &remembered, &boundary.num_remembered, &allocator, &error),
+	    IMAGO_OK);
+	boundary.remembered = remembered;
+	assert_int_equal(imago_boundary_prove(&result, heap, &boundary, NULL, NULL, &error), IMAGO_OK);
+	assert_int_equal(result.num_crossings, 0);
+	assert_true(result.num_remembered > 0);
+	/* What is forgotten is found. */
+	const imago_boundary forgotten = {.address = boundary.address};
+	assert_int_equal(imago_boundary_prove(&result, heap, &forgotten, NULL, NULL, &error), IMAGO_OK);
+	assert_int_equal(result.num_crossings, result.num_words);
+	imago_release(&allocator, remembered, boundary.num_remembered * sizeof *remembered);
+	imago_heap_destroy(heap);
 }
 
 /* The same file, read and copied: the order of objects is something that an image can ask for. */
@@ -106,7 +166,8 @@ run_copied(FILE *file, const way *how, uint64_t fuel, outcome *out)
 	                 IMAGO_OK);
 	assert_int_equal(imago_layered_attached_heap(&heap, &attached, &allocator, &error), IMAGO_OK);
 	assert_int_equal(imago_vm_create(&vm, heap, &options, &allocator, &error), IMAGO_OK);
-	run(vm, fuel, out);
+	out->statistics = run_bytecodes(vm, fuel, &out->result);
+	finish(vm, out);
 	imago_heap_destroy(heap);
 	imago_layered_detach(&attached);
 }
@@ -129,10 +190,15 @@ run_attached(FILE *file, const way *how, uint64_t fuel, outcome *out)
 		return false;
 	}
 	assert_int_equal(status, IMAGO_OK);
+	assert_int_equal(attached.mapping.ready, how->start != WALKED);
+	assert_int_equal(attached.mapping.remembered != NULL, how->start == KNOWN && how->tiered);
 	if (imago_vm_create_mapped(&vm, &attached.mapping, &options, &allocator, &error) != IMAGO_OK) {
 		fail_msg("%s: %s", how->name, error.what);
 	}
-	run(vm, fuel, out);
+	expect_proved(vm, &attached);
+	out->statistics = run_bytecodes(vm, fuel, &out->result);
+	expect_proved(vm, &attached);
+	finish(vm, out);
 	imago_layered_detach(&attached);
 	return true;
 }
@@ -162,7 +228,7 @@ run_every_way(const imago_heap *heap, uint64_t fuel)
 		outcome copied;
 		outcome attached;
 		print_message("  %s\n", ways[i].name);
-		FILE *file = layered_file(heap, ways[i].tiered);
+		FILE *file = layered_file(heap, &ways[i]);
 		run_copied(file, &ways[i], fuel, &copied);
 		if (run_attached(file, &ways[i], fuel, &attached)) {
 			expect_same(&copied, &attached, &ways[i]);

@@ -1,7 +1,7 @@
 /* layered_attach.h: a layered image mapped, ready to be read or run where it lies.
  *
- * Header page and table are read and their hashes compared; nothing else is looked at. What that
- * means for the pages is attach.h's.
+ * Header page and table are read and their hashes compared; nothing else is looked at, but for the
+ * remembered set of an image that is to be run. What that means for the pages is attach.h's.
  */
 #ifndef IMAGO_LAYERED_ATTACH_H
 #define IMAGO_LAYERED_ATTACH_H
@@ -30,11 +30,13 @@ typedef struct imago_layered_attachment {
 	uint64_t distance;            /* what was added to every address, in two's complement */
 	uint64_t source_used;         /* bytes from the start to the end of the file's last object */
 	imago_memory_mapping mapping; /* what imago_vm_create_mapped takes; with room only */
+	imago_layered_remembered remembered; /* that the mapping borrows; with room only */
 } imago_layered_attachment;
 
 /* Attaches the layered file of a descriptor, which stays the caller's. IMAGO_ESTRUCTURE (a hash
  * that is not that of the bytes), IMAGO_EUNSUPPORTED (a byte order that is not the host's), the
- * statuses of imago_layered_decode and imago_attach. Release with imago_layered_detach. */
+ * statuses of imago_layered_decode, imago_layered_decode_remembered and imago_attach. Release with
+ * imago_layered_detach. */
 IMAGO_API imago_status imago_layered_attach(imago_layered_attachment *out, int descriptor,
                                             const imago_layered_attach_options *options,
                                             imago_allocator *allocator,

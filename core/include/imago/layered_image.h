@@ -33,12 +33,14 @@ enum {
 /* Header flags (layered.md §2). */
 enum {
 	IMAGO_LAYERED_PERM_SAVE = 1 << 0, /* a loader is to put everything in permanent space */
+	IMAGO_LAYERED_READY = 1 << 1,     /* a machine has nothing to change at start (ready.h) */
 };
 
 typedef enum imago_layered_kind {
 	IMAGO_LAYERED_OBJECTS = 1,
-	IMAGO_LAYERED_FIXUPS = 2, /* bitmaps of pointer words */
-	IMAGO_LAYERED_ORIGIN = 3, /* what the way back needs */
+	IMAGO_LAYERED_FIXUPS = 2,     /* bitmaps of pointer words */
+	IMAGO_LAYERED_ORIGIN = 3,     /* what the way back needs */
+	IMAGO_LAYERED_REMEMBERED = 4, /* what of fixed sections leads to old space */
 } imago_layered_kind;
 
 /* A row of the table (layered.md §3). */
@@ -69,6 +71,28 @@ typedef struct imago_layered_head {
 	imago_layered_section sections[IMAGO_LAYERED_MAX_SECTIONS];
 } imago_layered_head;
 
+/* What the fixed sections hold that collectors need to know (layered.md §7): of those before the
+ * first one that is often written, roots included. */
+typedef struct imago_layered_remembered {
+	uint64_t *objects; /* that lead to old space: oops less head.start; ascending */
+	uint64_t num_objects;
+	uint32_t *class_indices; /* of all, from IMAGO_CLASS_FIRST_REAL on; ascending */
+	uint64_t num_class_indices;
+	imago_allocator *allocator;
+} imago_layered_remembered;
+
+/* The first section of old space, by index in the table; 0 when no section is fixed. */
+IMAGO_API size_t imago_layered_first_old(const imago_layered_head *head);
+
+/* Decodes a section of that kind. Release in every case. IMAGO_ETRUNCATED, IMAGO_ERANGE,
+ * IMAGO_ESTRUCTURE (layered.md §6), IMAGO_ENOMEM; offsets count from the section's. */
+IMAGO_API imago_status imago_layered_decode_remembered(imago_layered_remembered *out,
+                                                       const imago_layered_head *head,
+                                                       const uint8_t *bytes, uint64_t size,
+                                                       imago_allocator *allocator,
+                                                       imago_error *error) IMAGO_NODISCARD;
+IMAGO_API void imago_layered_remembered_release(imago_layered_remembered *remembered);
+
 /* Decodes the head of a file: IMAGO_LAYERED_HEAD bytes, or all if there are fewer. size is the
  * file's. Hashes are told, not judged. IMAGO_EMAGIC, IMAGO_EVERSION, IMAGO_ETRUNCATED,
  * IMAGO_ERANGE, IMAGO_EALIGN, IMAGO_ESTRUCTURE, IMAGO_ELIMIT (layered.md §6). */
@@ -95,9 +119,12 @@ typedef struct imago_layered_options {
 	const uint8_t *tiers; /* imago_tier of each chunk, in the order of a walk; NULL: each segment's
 	                       * tier, and read-only in permanent space */
 	uint64_t num_tiers;
-	imago_addr start;    /* a multiple of IMAGO_LAYERED_ALIGNMENT; 0: a customary one */
-	bool without_origin; /* smaller, but without a way back to the very bytes */
-	uint32_t flags;      /* IMAGO_LAYERED_PERM_SAVE */
+	imago_addr start;        /* a multiple of IMAGO_LAYERED_ALIGNMENT; 0: a customary one */
+	bool without_origin;     /* smaller, but without a way back to the very bytes */
+	bool without_remembered; /* a machine is to find out by itself */
+	bool make_ready; /* change what a machine would change at start; the way back leads to the image
+	                  * so changed. IMAGO_LAYERED_READY is set where nothing is left to change */
+	uint32_t flags;  /* IMAGO_LAYERED_PERM_SAVE */
 } imago_layered_options;
 
 /* Appends the layered file of a Spur heap. options may be NULL. IMAGO_EUNSUPPORTED (not Spur, or

@@ -122,13 +122,25 @@ typedef struct imago_memory_mapping {
 	uint64_t size;             /* in all */
 	imago_layout layout;       /* the byte order is the host's */
 	imago_image_header header; /* addresses as in the words of the image */
+	/* What is known beforehand, so that nobody need walk the image to find it. */
+	bool ready; /* there is nothing to change at start (ready.h) */
+	/* If that: the permanent objects that lead to old space, in bytes from base, and the class
+	 * indices from IMAGO_CLASS_FIRST_REAL on of all permanent objects; both ascending. NULL: not
+	 * known. Used until imago_memory_create_mapped returns. */
+	const uint64_t *remembered;
+	uint64_t num_remembered;
+	const uint32_t *class_indices;
+	uint64_t num_class_indices;
 } imago_memory_mapping;
 
 /* Takes a mapped Spur image in which check finds no error; the mapping must outlive the memory.
  * options' growth is what the mapping has room for. Written are: slots that lead to forwarders,
  * stale slots of contexts, remembered bits, and the VM's own stacks, where any of these are not
- * empty. IMAGO_EUSAGE (sizes that do not fit, another byte order), IMAGO_ELIMIT (no room for eden),
- * IMAGO_EUNSUPPORTED (a page of the class table in permanent space), IMAGO_ENOMEM. */
+ * empty: a walk over the image, unless it is known that there are none. Where what permanent space
+ * remembers is known, too, nothing is walked, and the cost is that of the list. IMAGO_EUSAGE (sizes
+ * that do not fit, another byte order, a list that is out of order or leaves permanent space),
+ * IMAGO_ELIMIT (no room for eden), IMAGO_EUNSUPPORTED (a page of the class table in permanent
+ * space), IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_memory_create_mapped(imago_object_memory **out,
                                                   const imago_memory_mapping *mapping,
                                                   const imago_memory_options *options,
@@ -423,6 +435,13 @@ IMAGO_API imago_oop imago_memory_next_mourner(imago_object_memory *memory);
 /* Looks at all objects for one that refers to a space above its own and is not remembered. NULL, or
  * what is wrong. For tests: between two bytecodes it is always NULL. */
 IMAGO_API const char *imago_memory_audit(const imago_object_memory *memory);
+
+/* The objects of permanent space that are remembered to lead to a space above, ascending, and the
+ * free lists among them if they lie there, of which collectors know: a block of *count oops, which
+ * the caller releases. What else of permanent space leads above, nobody knows (boundary.h). */
+IMAGO_API imago_status imago_memory_remembered(const imago_object_memory *memory, imago_oop **out,
+                                               uint64_t *count, imago_allocator *allocator,
+                                               imago_error *error) IMAGO_NODISCARD;
 
 /* Replaces every reference to from[i] by to[i], in all objects and roots; both ways when two_way.
  * copy_hash: to[i] gets from[i]'s identity hash. False, with nothing done: no memory. */

@@ -105,6 +105,9 @@ IMAGO_API void imago_vm_run(imago_vm *vm, uint64_t fuel, imago_vm_result *result
 /* What was executed so far. */
 IMAGO_API imago_vm_statistics imago_vm_statistics_of(const imago_vm *vm);
 
+/* The memory of a machine, to be looked at between two runs. */
+IMAGO_API const imago_object_memory *imago_vm_memory(const imago_vm *vm);
+
 /* Collects old space, or that and permanent space, between two bytecodes. False: it could not be
  * done, or the machine has stopped. */
 IMAGO_API bool imago_vm_collect(imago_vm *vm, bool global);
