@@ -93,10 +93,12 @@ read_pages(call *c)
 	const imago_layered_head *head = &c->attached->head;
 	for (size_t i = 0; i < head->num_sections; i++) {
 		const imago_layered_section *section = &head->sections[i];
+		if (section->kind != IMAGO_LAYERED_OBJECTS) {
+			continue;
+		}
 		const volatile uint8_t *bytes =
 		    c->attached->mapping.bytes + (section->address - head->start);
-		for (uint64_t at = 0; section->kind == IMAGO_LAYERED_OBJECTS && at < section->size;
-		     at += PAGE) {
+		for (uint64_t at = 0; at < section->size; at += PAGE) {
 			(void)bytes[at];
 		}
 	}

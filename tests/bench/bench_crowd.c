@@ -91,9 +91,11 @@ read_pages(const imago_layered_attachment *attached)
 	const imago_layered_head *head = &attached->head;
 	for (size_t i = 0; i < head->num_sections; i++) {
 		const imago_layered_section *section = &head->sections[i];
+		if (section->kind != IMAGO_LAYERED_OBJECTS) {
+			continue;
+		}
 		const volatile uint8_t *bytes = attached->mapping.bytes + (section->address - head->start);
-		for (uint64_t at = 0; section->kind == IMAGO_LAYERED_OBJECTS && at < section->size;
-		     at += IMAGO_LAYERED_PAGE) {
+		for (uint64_t at = 0; at < section->size; at += IMAGO_LAYERED_PAGE) {
 			(void)bytes[at];
 		}
 	}

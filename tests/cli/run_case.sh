@@ -5,6 +5,7 @@
 # and status (absent: 0). cmd runs in an empty folder and may use
 #   $IMAGO   the command            $CASE    the case's folder, for input files
 #   $IMAGES  the real images; a case that uses it is skipped where there are none
+# A case with a file needs (a line for sh, with $IMAGO) is skipped where that fails.
 # --bless writes down what is printed now as what is expected. Without CASE all cases run.
 #
 # Exit status: 0 as expected, 1 not, 2 usage, 77 skipped. $IMAGO is taken from the environment.
@@ -64,6 +65,16 @@ run_case() {
 	if grep -q 'IMAGES' "$CASE/cmd" && [ ! -d "$IMAGES" ]; then
 		echo "skipped: no real images: $name"
 		return 77
+	fi
+	if [ -f "$CASE/needs" ]; then
+		mkdir "$scratch/work"
+		(cd "$scratch/work" && IMAGO=$IMAGO sh "$CASE/needs") </dev/null >/dev/null 2>&1
+		status=$?
+		rm -rf "$scratch/work"
+		if [ "$status" -ne 0 ]; then
+			echo "skipped: this system does not do what it needs: $name"
+			return 77
+		fi
 	fi
 	mkdir "$scratch/work"
 	(
