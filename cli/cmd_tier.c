@@ -111,7 +111,7 @@ assign(const command_line *line, const layered_bytes *layers, const imago_trace 
        uint8_t *tiers, uint64_t num_tiers, imago_error *error)
 {
 	return trace->num_runs > 0
-	           ? imago_tiers_by_trace(layers->heap, trace, tiers, num_tiers, line->allocator, error)
+	           ? imago_tiers_by_trace(layers->heap, trace, tiers, num_tiers, error)
 	           : imago_tiers_by_class(layers->heap, tiers, num_tiers, line->allocator, error);
 }
 

@@ -1,7 +1,6 @@
 /* tier.c: tiers from a trace, or from what objects are. */
 #include "imago/tier.h"
 
-#include "imago/bitmap.h"
 #include "imago/class_table.h"
 #include "imago/object_index.h"
 #include "imago/walk.h"
@@ -46,27 +45,10 @@ entry_of(const imago_trace *trace, uint64_t *next, imago_addr chunk)
 	return found ? &trace->entries[*next] : NULL;
 }
 
-static imago_status
-note_written_classes(const imago_heap *heap, const imago_trace *trace, imago_bitmap *classes,
-                     imago_error *error)
-{
-	imago_walker walker;
-	imago_object object;
-	uint64_t next = 0;
-	imago_walk_init(&walker, heap, error);
-	while (imago_walk_next(&walker, &object)) {
-		if (entry_of(trace, &next, object.chunk) != NULL) {
-			imago_bitmap_set(classes, object.class_index);
-		}
-	}
-	return walker.status;
-}
-
 imago_status
 imago_tiers_by_trace(const imago_heap *heap, const imago_trace *trace, uint8_t *tiers,
-                     uint64_t num_tiers, imago_allocator *allocator, imago_error *error)
+                     uint64_t num_tiers, imago_error *error)
 {
-	imago_bitmap classes;
 	imago_walker walker;
 	imago_object object;
 	uint64_t next = 0;
@@ -75,21 +57,15 @@ imago_tiers_by_trace(const imago_heap *heap, const imago_trace *trace, uint8_t *
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	status = imago_bitmap_create(&classes, IMAGO_CLASS_INDEX_LIMIT, allocator, error);
-	if (status == IMAGO_OK) {
-		status = note_written_classes(heap, trace, &classes, error);
-	}
 	imago_walk_init(&walker, heap, error);
-	while (status == IMAGO_OK && imago_walk_next(&walker, &object)) {
+	while (imago_walk_next(&walker, &object)) {
 		const imago_trace_entry *entry = entry_of(trace, &next, object.chunk);
 		bool often = entry != NULL && (uint64_t)entry->num_runs * 2 >= trace->num_runs;
-		bool rare = entry != NULL || imago_bitmap_test(&classes, object.class_index);
-		tiers[ordinal++] = (uint8_t)(often  ? IMAGO_TIER_OFTEN
-		                             : rare ? IMAGO_TIER_RARE
-		                                    : IMAGO_TIER_READ_ONLY);
+		tiers[ordinal++] = (uint8_t)(often           ? IMAGO_TIER_OFTEN
+		                             : entry != NULL ? IMAGO_TIER_RARE
+		                                             : IMAGO_TIER_READ_ONLY);
 	}
-	imago_bitmap_release(&classes, allocator);
-	return status == IMAGO_OK ? walker.status : status;
+	return walker.status;
 }
 
 /* ---- By class. */

@@ -40,6 +40,34 @@ hash_file(uint8_t hash[IMAGO_LAYERED_HASH], const uint8_t *bytes, uint64_t size)
 	(void)crypto_generichash_final(&state, hash, IMAGO_LAYERED_HASH);
 }
 
+void
+imago_twin_seal(uint8_t *bytes, uint64_t size)
+{
+	if (size >= IMAGO_TWIN_HEADER) {
+		hash_file(bytes + AT_HASH, bytes, size);
+	}
+}
+
+void
+imago_twin_encode(const imago_twin_head *head, uint8_t *bytes, uint64_t size)
+{
+	memset(bytes, 0, IMAGO_TWIN_HEADER);
+	memcpy(bytes, magic, sizeof magic);
+	memcpy(bytes + AT_SOURCE, head->source, sizeof head->source);
+	bytes[AT_WORD_BYTES] = head->layout.word_bytes;
+	bytes[AT_BYTE_ORDER] = head->layout.byte_order == IMAGO_BIG_ENDIAN;
+	imago_store_u64(bytes + AT_SOURCE_USED, head->source_used, little);
+	imago_store_u64(bytes + AT_USED, head->used, little);
+	imago_store_u64(bytes + AT_NUM_RUNS, head->num_runs, little);
+	imago_store_u64(bytes + AT_TABLE_SIZE, head->table_size, little);
+	imago_store_u64(bytes + AT_CHANGED_SIZE, head->changed_size, little);
+	for (size_t i = 0; i < IMAGO_NUM_HEADER_FIELDS; i++) {
+		uint64_t field = imago_header_get(&head->fields, i);
+		imago_store_u64(bytes + AT_FIELDS + UNIT * i, field, little);
+	}
+	imago_twin_seal(bytes, size);
+}
+
 /* ---- Reading. */
 
 static imago_status
@@ -320,29 +348,24 @@ static void
 write_file(const twin_writing *writing, const imago_memory_mapping *now, imago_writer *writer)
 {
 	const imago_layered_attachment *source = writing->source;
-	uint64_t source_used = source->source_used;
 	uint64_t start = writer->size;
-	uint8_t header[IMAGO_TWIN_HEADER] = {0};
-	memcpy(header, magic, sizeof magic);
-	memcpy(header + AT_SOURCE, source->head.identity, IMAGO_LAYERED_HASH);
-	header[AT_WORD_BYTES] = now->layout.word_bytes;
-	header[AT_BYTE_ORDER] = now->layout.byte_order == IMAGO_BIG_ENDIAN;
-	imago_store_u64(header + AT_SOURCE_USED, source_used, little);
-	imago_store_u64(header + AT_USED, now->used, little);
-	imago_store_u64(header + AT_NUM_RUNS, writing->num_runs, little);
-	imago_store_u64(header + AT_TABLE_SIZE, writing->table.size, little);
-	imago_store_u64(header + AT_CHANGED_SIZE, writing->changed.size, little);
-	imago_image_header fields = now->header;
-	fields.data_size = source->head.fields.data_size + (now->used - source_used);
-	for (size_t i = 0; i < IMAGO_NUM_HEADER_FIELDS; i++) {
-		imago_store_u64(header + AT_FIELDS + UNIT * i, imago_header_get(&fields, i), little);
-	}
-	imago_write_bytes(writer, header, sizeof header);
+	imago_twin_head head = {
+	    .layout = now->layout,
+	    .source_used = source->source_used,
+	    .used = now->used,
+	    .num_runs = writing->num_runs,
+	    .table_size = writing->table.size,
+	    .changed_size = writing->changed.size,
+	    .fields = now->header,
+	};
+	memcpy(head.source, source->head.identity, sizeof head.source);
+	head.fields.data_size = source->head.fields.data_size + (now->used - source->source_used);
+	imago_write_zeros(writer, IMAGO_TWIN_HEADER);
 	imago_write_bytes(writer, writing->table.bytes, writing->table.size);
 	imago_write_bytes(writer, writing->changed.bytes, writing->changed.size);
-	imago_write_bytes(writer, now->bytes + source_used, now->used - source_used);
+	imago_write_bytes(writer, now->bytes + source->source_used, now->used - source->source_used);
 	if (writer->status == IMAGO_OK) {
-		hash_file(writer->bytes + start + AT_HASH, writer->bytes + start, writer->size - start);
+		imago_twin_encode(&head, writer->bytes + start, writer->size - start);
 	}
 }
 

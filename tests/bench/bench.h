@@ -78,4 +78,7 @@ unsigned bench_share_rows(uint64_t mib, unsigned num_rounds);
  * objects are written, unless tiered is NULL. */
 unsigned bench_crowd_rows(uint64_t mib, const char *tiered);
 
+/* bench_tier.c: on an image of its own, of that size. */
+unsigned bench_tier_rows(uint64_t mib);
+
 #endif

@@ -165,12 +165,11 @@ what_is_no_trace_is_refused_at_its_line(void **state)
 }
 
 static void
-tiers_follow_the_trace_and_the_classes_of_what_was_written(void **state)
+tiers_follow_the_trace(void **state)
 {
 	(void)state;
 	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
 	uint8_t tiers[MAX_CHUNKS];
-	uint32_t classes[MAX_CHUNKS];
 	imago_addr chunks[MAX_CHUNKS];
 	uint64_t count = num_chunks(heap);
 	imago_walker walker;
@@ -178,20 +177,18 @@ tiers_follow_the_trace_and_the_classes_of_what_was_written(void **state)
 	uint64_t ordinal = 0;
 	imago_walk_init(&walker, heap, &error);
 	while (imago_walk_next(&walker, &object)) {
-		classes[ordinal] = object.class_index;
 		chunks[ordinal++] = object.chunk;
 	}
 	imago_trace_entry entries[] = {{chunks[20], 3}, {chunks[40], 1}};
 	const imago_trace trace = {.num_runs = 4, .entries = entries, .num_entries = 2};
-	assert_ok(imago_tiers_by_trace(heap, &trace, tiers, count, &allocator, &error), &error);
+	assert_ok(imago_tiers_by_trace(heap, &trace, tiers, count, &error), &error);
 	for (uint64_t i = 0; i < count; i++) {
-		bool sibling = classes[i] == classes[20] || classes[i] == classes[40];
-		imago_tier expected = i == 20              ? IMAGO_TIER_OFTEN
-		                      : i == 40 || sibling ? IMAGO_TIER_RARE
-		                                           : IMAGO_TIER_READ_ONLY;
+		imago_tier expected = i == 20   ? IMAGO_TIER_OFTEN
+		                      : i == 40 ? IMAGO_TIER_RARE
+		                                : IMAGO_TIER_READ_ONLY;
 		assert_int_equal(tiers[i], expected);
 	}
-	imago_status status = imago_tiers_by_trace(heap, &trace, tiers, count - 1, &allocator, &error);
+	imago_status status = imago_tiers_by_trace(heap, &trace, tiers, count - 1, &error);
 	assert_status(status, &error, IMAGO_EUSAGE);
 	imago_heap_destroy(heap);
 	assert_no_leak(&allocator);
@@ -275,7 +272,7 @@ do_everything(imago_allocator *with, imago_error *why, void *payload)
 		status = imago_trace_add_run(&trace, heap, after, &changes, why);
 	}
 	if (status == IMAGO_OK) {
-		status = imago_tiers_by_trace(heap, &trace, tiers, num_chunks(heap), with, why);
+		status = imago_tiers_by_trace(heap, &trace, tiers, num_chunks(heap), why);
 	}
 	if (status == IMAGO_OK) {
 		status = imago_tiers_by_class(heap, tiers, num_chunks(heap), with, why);
@@ -311,7 +308,7 @@ main(void)
 	    cmocka_unit_test_setup(heaps_of_other_segments_are_not_compared, set_up),
 	    cmocka_unit_test_setup(a_trace_is_read_as_it_is_written, set_up),
 	    cmocka_unit_test_setup(what_is_no_trace_is_refused_at_its_line, set_up),
-	    cmocka_unit_test_setup(tiers_follow_the_trace_and_the_classes_of_what_was_written, set_up),
+	    cmocka_unit_test_setup(tiers_follow_the_trace, set_up),
 	    cmocka_unit_test_setup(without_a_trace_code_is_read_only_and_classes_are_rarely_written,
 	                           set_up),
 	    cmocka_unit_test_setup(every_failing_allocation_is_reported, set_up),

@@ -59,19 +59,17 @@ IMAGO_API imago_status imago_trace_read(imago_trace *trace, const uint8_t *bytes
                                         imago_error *error) IMAGO_NODISCARD;
 
 /* Sets the tier of every chunk, in the order of a walk; num_tiers is their number (IMAGO_EUSAGE
- * otherwise). The walk's statuses, IMAGO_ENOMEM.
+ * otherwise). The walk's statuses.
  *
- * By trace: often what was written in half of the runs or more; rarely what was written else, and
- * what is of the same class as something that was; read-only all else. heap is the one that the
- * trace's addresses are of. */
+ * By trace: often what was written in half of the runs or more; rarely what was written else;
+ * read-only all else. heap is the one that the trace's addresses are of. */
 IMAGO_API imago_status imago_tiers_by_trace(const imago_heap *heap, const imago_trace *trace,
                                             uint8_t *tiers, uint64_t num_tiers,
-                                            imago_allocator *allocator,
                                             imago_error *error) IMAGO_NODISCARD;
 
 /* By class: read-only are methods and their literals of bits, and arrays of such; rarely written
  * are classes, method dictionaries and what methods refer to besides (associations of globals);
- * often all else. */
+ * often all else. IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_tiers_by_class(const imago_heap *heap, uint8_t *tiers,
                                             uint64_t num_tiers, imago_allocator *allocator,
                                             imago_error *error) IMAGO_NODISCARD;

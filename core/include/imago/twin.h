@@ -37,6 +37,12 @@ typedef struct imago_twin_head {
 IMAGO_API imago_status imago_twin_decode(imago_twin_head *out, const uint8_t *bytes, uint64_t size,
                                          imago_error *error) IMAGO_NODISCARD;
 
+/* For tools that make or change files. encode writes the header, and the hash of it and of what
+ * lies behind it: size is the file's, at least IMAGO_TWIN_HEADER. seal makes the hash that of the
+ * bytes (shorter files are left alone). */
+IMAGO_API void imago_twin_encode(const imago_twin_head *head, uint8_t *bytes, uint64_t size);
+IMAGO_API void imago_twin_seal(uint8_t *bytes, uint64_t size);
+
 /* Appends the twin of an attached image that was changed: now is what imago_vm_pause says of it,
  * file the source's objects as its file has them. Only pages that this process has copied are
  * looked at, and the new objects. IMAGO_EUSAGE (attached with another distance than 0), the
