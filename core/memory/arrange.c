@@ -1,7 +1,8 @@
 /* arrange.c: a copy of a heap whose chunks lie elsewhere, chunk by chunk.
  *
  * From an address to its chunk leads a bitmap with ranks, so that a pointer costs the same whatever
- * the chunks' sizes: they are a stranger's. */
+ * the chunks' sizes: they are a stranger's. Pointers are moved some at a time, so that the memory
+ * that one waits for is fetched for all. */
 #include "imago/arrange.h"
 
 #include <string.h>
@@ -11,13 +12,28 @@
 #include "imago/pointer_words.h"
 #include "imago/walk.h"
 
-enum { UNIT = 8, RANK_BITS = 512, RANK_WORDS = RANK_BITS / 64 };
+enum { UNIT = 8, WORD_BITS = 64, QUEUE_SIZE = 32 };
+
+/* 64 units of the source's object areas: where chunks start, and how many do before. */
+typedef struct start_block {
+	uint64_t bits;
+	uint64_t rank;
+} start_block;
+
+/* A pointer on its way. Where pointers lead is anywhere, so that each would wait for memory twice:
+ * a queue of them waits once for all. */
+typedef struct moving_word {
+	uint8_t *to;
+	uint64_t word;
+	uint64_t bit, chunk; /* the unit that it leads to, and the ordinal of the chunk there */
+} moving_word;
 
 /* A bit for each unit of a heap's object areas: a chunk starts there. */
 typedef struct chunk_starts {
 	const imago_heap *heap;
 	imago_bitmap bits;
 	uint64_t *segment_bits; /* first bit of each segment */
+	size_t last;            /* the segment that was looked for last: mostly the next one, too */
 } chunk_starts;
 
 typedef struct arrange_run {
@@ -26,8 +42,10 @@ typedef struct arrange_run {
 	const imago_arrangement *plan;
 	imago_allocator *allocator;
 	chunk_starts here, there; /* in the source, in the target */
-	imago_addr *from;         /* the chunks' addresses in the source */
-	uint64_t *ranks;          /* bits set in here before each 512 */
+	start_block *blocks;      /* here, with ranks */
+	uint64_t *distances;      /* how far each chunk moves */
+	moving_word queue[QUEUE_SIZE];
+	size_t num_queued;
 	imago_addr free_lists;
 	imago_error *error;
 } arrange_run;
@@ -62,21 +80,24 @@ release_starts(chunk_starts *starts, imago_allocator *allocator)
 
 /* The bit of an address; false when it is in no object area. */
 static bool
-find_bit(const chunk_starts *starts, imago_addr addr, uint64_t *bit)
+find_bit(chunk_starts *starts, imago_addr addr, uint64_t *bit)
 {
-	const imago_segment *segment = imago_heap_segment_of(starts->heap, addr);
-	if (segment == NULL) {
-		return false;
+	const imago_segment *segment = &starts->heap->segments[starts->last];
+	if (addr - segment->start >= segment->size) {
+		segment = imago_heap_segment_of(starts->heap, addr);
+		if (segment == NULL) {
+			return false;
+		}
+		starts->last = (size_t)(segment - starts->heap->segments);
 	}
-	size_t index = (size_t)(segment - starts->heap->segments);
-	*bit = starts->segment_bits[index] + (addr - segment->start) / UNIT;
+	*bit = starts->segment_bits[starts->last] + (addr - segment->start) / UNIT;
 	return true;
 }
 
 static uint64_t
-num_ranks(const arrange_run *run)
+num_blocks(const arrange_run *run)
 {
-	return run->here.bits.num_bits / RANK_BITS + 1;
+	return run->here.bits.num_bits / WORD_BITS + 1;
 }
 
 static imago_status
@@ -100,21 +121,21 @@ allocate_tables(arrange_run *run)
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	run->ranks = imago_allocate_array(run->allocator, num_ranks(run), sizeof *run->ranks,
-	                                  "chunk table", run->error);
-	run->from = imago_allocate_array(run->allocator, run->plan->num_chunks, sizeof *run->from,
-	                                 "chunk table", run->error);
-	return run->ranks != NULL && run->from != NULL ? IMAGO_OK : IMAGO_ENOMEM;
+	run->blocks = imago_allocate_array(run->allocator, num_blocks(run), sizeof *run->blocks,
+	                                   "chunk table", run->error);
+	run->distances = imago_allocate_array(run->allocator, run->plan->num_chunks,
+	                                      sizeof *run->distances, "chunk table", run->error);
+	return run->blocks != NULL && run->distances != NULL ? IMAGO_OK : IMAGO_ENOMEM;
 }
 
 static void
 release_tables(arrange_run *run)
 {
 	imago_allocator *allocator = run->allocator;
-	imago_release(allocator, run->from,
-	              run->from != NULL ? run->plan->num_chunks * sizeof *run->from : 0);
-	imago_release(allocator, run->ranks,
-	              run->ranks != NULL ? num_ranks(run) * sizeof *run->ranks : 0);
+	imago_release(allocator, run->distances,
+	              run->distances != NULL ? run->plan->num_chunks * sizeof *run->distances : 0);
+	imago_release(allocator, run->blocks,
+	              run->blocks != NULL ? num_blocks(run) * sizeof *run->blocks : 0);
 	release_starts(&run->there, allocator);
 	release_starts(&run->here, allocator);
 }
@@ -164,12 +185,10 @@ static void
 count_ranks(arrange_run *run)
 {
 	const imago_bitmap *bits = &run->here.bits;
-	uint64_t num_words = (bits->num_bits + 63) / 64;
+	uint64_t num_words = (bits->num_bits + WORD_BITS - 1) / WORD_BITS;
 	uint64_t count = 0;
 	for (uint64_t i = 0; i < num_words; i++) {
-		if (i % RANK_WORDS == 0) {
-			run->ranks[i / RANK_WORDS] = count;
-		}
+		run->blocks[i] = (start_block){.bits = bits->words[i], .rank = count};
 		count += (unsigned)__builtin_popcountll(bits->words[i]);
 	}
 }
@@ -202,7 +221,7 @@ note_chunks(arrange_run *run)
 		imago_bitmap_set(&run->there.bits, bit);
 		(void)find_bit(&run->here, object.chunk, &bit);
 		imago_bitmap_set(&run->here.bits, bit);
-		run->from[count++] = object.chunk;
+		run->distances[count++] = address - object.chunk;
 	}
 	if (walker.status != IMAGO_OK) {
 		return walker.status;
@@ -227,24 +246,41 @@ require_chunks_at_starts(const arrange_run *run)
 	return IMAGO_OK;
 }
 
+/* The ordinal of the chunk that a unit belongs to: one that begins there counts, too, and all of a
+ * segment belongs to chunks. */
+static uint64_t
+chunk_of(const arrange_run *run, uint64_t bit)
+{
+	const start_block *block = &run->blocks[bit / WORD_BITS];
+	uint64_t up_to = block->bits & (UINT64_MAX >> (WORD_BITS - 1 - bit % WORD_BITS));
+	return block->rank + (unsigned)__builtin_popcountll(up_to) - 1;
+}
+
 /* Where an address comes to lie; false when it is in no object area. */
 static bool
-move(const arrange_run *run, imago_addr addr, imago_addr *moved)
+move(arrange_run *run, imago_addr addr, imago_addr *moved)
 {
 	uint64_t bit;
 	if (!find_bit(&run->here, addr, &bit)) {
 		return false;
 	}
-	const uint64_t *words = run->here.bits.words;
-	uint64_t word = bit / 64;
-	uint64_t count = run->ranks[word / RANK_WORDS];
-	for (uint64_t i = word - word % RANK_WORDS; i < word; i++) {
-		count += (unsigned)__builtin_popcountll(words[i]);
-	}
-	/* The chunk that begins there counts, too: all of a segment belongs to chunks. */
-	count += (unsigned)__builtin_popcountll(words[word] & (UINT64_MAX >> (63 - (bit & 63))));
-	*moved = run->plan->addresses[count - 1] + (addr - run->from[count - 1]);
+	*moved = addr + run->distances[chunk_of(run, bit)];
 	return true;
+}
+
+static void
+move_queued(arrange_run *run)
+{
+	for (size_t i = 0; i < run->num_queued; i++) {
+		moving_word *word = &run->queue[i];
+		word->chunk = chunk_of(run, word->bit);
+		__builtin_prefetch(&run->distances[word->chunk]);
+	}
+	for (size_t i = 0; i < run->num_queued; i++) {
+		const moving_word *word = &run->queue[i];
+		imago_store_word(word->to, word->word + run->distances[word->chunk], run->source->layout);
+	}
+	run->num_queued = 0;
 }
 
 static bool
@@ -265,11 +301,11 @@ fail_word(const arrange_run *run, imago_status status, const char *what, imago_a
 
 /* A word that stands at place in the source, and is copied already. */
 static imago_status
-move_word(const arrange_run *run, imago_addr place, uint8_t *to, imago_word_kind kind)
+move_word(arrange_run *run, imago_addr place, uint8_t *to, imago_word_kind kind)
 {
 	const imago_heap *source = run->source;
 	uint64_t word = imago_load_word(to, source->layout);
-	imago_addr moved;
+	uint64_t bit;
 	if (kind == IMAGO_WORD_SLOT && !imago_oop_is_pointer(source->tagging, word)) {
 		return IMAGO_OK;
 	}
@@ -281,15 +317,19 @@ move_word(const arrange_run *run, imago_addr place, uint8_t *to, imago_word_kind
 	if (kind == IMAGO_WORD_LINK && word == 0) {
 		return IMAGO_OK;
 	}
-	if (!move(run, word, &moved)) {
+	if (!find_bit(&run->here, word, &bit)) {
 		return fail_word(run, IMAGO_ESTRUCTURE, "pointer that leaves the heap", place, word);
 	}
-	imago_store_word(to, moved, source->layout);
+	__builtin_prefetch(&run->blocks[bit / WORD_BITS]);
+	run->queue[run->num_queued++] = (moving_word){.to = to, .word = word, .bit = bit};
+	if (run->num_queued == QUEUE_SIZE) {
+		move_queued(run);
+	}
 	return IMAGO_OK;
 }
 
 static imago_status
-move_words(const arrange_run *run, const imago_object *object, uint8_t *body)
+move_words(arrange_run *run, const imago_object *object, uint8_t *body)
 {
 	const uint8_t word_bytes = run->source->layout.word_bytes;
 	imago_word_runs words = imago_pointer_words_of(run->source, run->free_lists, object);
@@ -307,7 +347,7 @@ move_words(const arrange_run *run, const imago_object *object, uint8_t *body)
 }
 
 static imago_status
-move_chunk(const arrange_run *run, const imago_object *object, imago_addr address)
+move_chunk(arrange_run *run, const imago_object *object, imago_addr address)
 {
 	const imago_segment *there = imago_heap_segment_of(run->target, address);
 	uint64_t end = address - there->start + object->total_bytes;
@@ -324,7 +364,7 @@ move_chunk(const arrange_run *run, const imago_object *object, imago_addr addres
 }
 
 static imago_status
-move_chunks(const arrange_run *run)
+move_chunks(arrange_run *run)
 {
 	imago_walker walker;
 	imago_object object;
@@ -334,15 +374,17 @@ move_chunks(const arrange_run *run)
 	while (status == IMAGO_OK && imago_walk_next(&walker, &object)) {
 		status = move_chunk(run, &object, run->plan->addresses[count++]);
 	}
+	move_queued(run);
 	return status;
 }
 
 static imago_status
-move_header(const arrange_run *run)
+move_header(arrange_run *run)
 {
 	imago_image_header *header = &run->target->header;
 	*header = run->source->header;
-	if (!move(run, header->special_objects_oop, &header->special_objects_oop)) {
+	if (run->source->num_segments == 0 ||
+	    !move(run, header->special_objects_oop, &header->special_objects_oop)) {
 		return imago_fail(run->error, IMAGO_ESTRUCTURE, "initialSpecialObjectsOop", IMAGO_NO_OFFSET,
 		                  header->special_objects_oop, 0);
 	}

@@ -6,15 +6,22 @@
 
 /* True for a word that must change when everything moves. */
 static bool
-leads_into_heap(const imago_heap *heap, uint64_t word, imago_word_kind kind)
+leads_into_heap(const imago_heap *heap, uint64_t word, imago_word_kind kind,
+                const imago_segment **last)
 {
+	const imago_segment *segment = *last;
 	if (kind == IMAGO_WORD_SLOT && !imago_oop_is_pointer(heap->tagging, word)) {
 		return false;
 	}
 	if (kind == IMAGO_WORD_STALE && word % 8 != 0) {
 		return false;
 	}
-	return imago_heap_segment_of(heap, word) != NULL;
+	if (word - segment->start < segment->size) {
+		return true;
+	}
+	segment = imago_heap_segment_of(heap, word);
+	*last = segment != NULL ? segment : *last; /* pointers lead where others did */
+	return segment != NULL;
 }
 
 static void
@@ -24,10 +31,11 @@ mark_object(const imago_heap *heap, imago_addr free_lists, const imago_object *o
 	const uint8_t word_bytes = heap->layout.word_bytes;
 	uint64_t first = (object->body - heap->segments[object->segment].start) / word_bytes;
 	imago_word_runs words = imago_pointer_words_of(heap, free_lists, object);
+	const imago_segment *last = &heap->segments[object->segment];
 	for (unsigned i = 0; i < words.num_runs; i++) {
 		for (uint64_t slot = words.runs[i].begin; slot < words.runs[i].end; slot++) {
 			uint64_t word = imago_heap_fetch_slot(heap, object, slot);
-			if (leads_into_heap(heap, word, words.runs[i].kind)) {
+			if (leads_into_heap(heap, word, words.runs[i].kind, &last)) {
 				bitmap[(first + slot) / 8] |= (uint8_t)(1U << (first + slot) % 8);
 			}
 		}

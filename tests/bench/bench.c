@@ -1,8 +1,8 @@
 /* bench.c: the benchmark table (README.md).
  *
  * bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]
- * [--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] [share|tiers]: exit status 0
- * when all was measured, whatever the figures; 2 otherwise. */
+ * [--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] [--layered-mib N]
+ * [share|tiers|layered]: exit status 0 when all was measured, whatever the figures; 2 otherwise. */
 #define _GNU_SOURCE /* sched_setaffinity, mallopt's neighbours */
 #include "bench.h"
 
@@ -245,11 +245,13 @@ main(int argc, char **argv)
 	uint64_t perm_mib = number_after(argc, argv, "--perm-mib", 1024);
 	uint64_t tier_mib = number_after(argc, argv, "--tier-mib", 64);
 	uint64_t share_mib = number_after(argc, argv, "--share-mib", 1024);
+	uint64_t layered_mib = number_after(argc, argv, "--layered-mib", 256);
 	uint64_t crowd_mib = number_after(argc, argv, "--crowd-mib", 64);
 	if (num_rounds == 0 || num_rounds > MAX_ROUNDS || wide_mib == 0 || narrow_mib == 0 ||
-	    perm_mib == 0 || share_mib == 0 || crowd_mib == 0 || tier_mib == 0) {
+	    perm_mib == 0 || share_mib == 0 || crowd_mib == 0 || tier_mib == 0 || layered_mib == 0) {
 		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N] "
-		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] [share|tiers]");
+		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] "
+		           "[--layered-mib N] [share|tiers|layered]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
 	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
@@ -260,7 +262,8 @@ main(int argc, char **argv)
 	printf("|---|---|---|---|---|---|---|\n");
 	unsigned num_missed = 0;
 	const char *only = argv[argc - 1];
-	bool all = strcmp(only, "share") != 0 && strcmp(only, "tiers") != 0;
+	bool all =
+	    strcmp(only, "share") != 0 && strcmp(only, "tiers") != 0 && strcmp(only, "layered") != 0;
 	if (all) {
 		num_missed += bench_one("Spur64", 68021, wide_mib, (unsigned)num_rounds);
 		num_missed += bench_one("Spur32", 6521, narrow_mib, (unsigned)num_rounds);
@@ -269,6 +272,9 @@ main(int argc, char **argv)
 	if (all || strcmp(only, "share") == 0) {
 		num_missed += bench_share_rows(share_mib, (unsigned)num_rounds);
 		num_missed += bench_crowd_rows(crowd_mib, text_after(argc, argv, "--tiered"));
+	}
+	if (all || strcmp(only, "layered") == 0) {
+		num_missed += bench_layered_rows(layered_mib, (unsigned)num_rounds);
 	}
 	if (all || strcmp(only, "tiers") == 0) {
 		num_missed += bench_tier_rows(tier_mib);

@@ -74,6 +74,9 @@ unsigned bench_collect_rows(uint64_t perm_mib, unsigned num_rounds);
 /* bench_share.c: on files of its own, the largest of that size. */
 unsigned bench_share_rows(uint64_t mib, unsigned num_rounds);
 
+/* bench_layered.c: on a synthetic image of so many MiB. */
+unsigned bench_layered_rows(uint64_t mib, unsigned num_rounds);
+
 /* bench_crowd.c: on layered images of its own, of so many MiB; and on a given one, whose immutable
  * objects are written, unless tiered is NULL. */
 unsigned bench_crowd_rows(uint64_t mib, const char *tiered);

@@ -584,6 +584,20 @@ heaps_of_another_model_are_refused(void **state)
 }
 
 static void
+a_heap_without_segments_is_refused(void **state)
+{
+	(void)state;
+	imago_heap *heap;
+	const draft plan = {.num_segments = 0};
+	assert_ok(imago_heap_create(&heap, IMAGO_SPUR, test_layout_find("spur64")->layout, &allocator,
+	                            &error),
+	          &error);
+	assert_refused(heap, &plan, IMAGO_ESTRUCTURE, "initialSpecialObjectsOop", IMAGO_NO_OFFSET);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+static void
 a_heap_that_cannot_be_walked_is_refused_as_the_walk_stops(void **state)
 {
 	(void)state;
@@ -656,6 +670,7 @@ main(void)
 	    cmocka_unit_test_setup(pointers_that_leave_the_heap_are_refused_at_their_slot, set_up),
 	    cmocka_unit_test_setup(stale_links_follow_stay_or_are_refused, set_up),
 	    cmocka_unit_test_setup(heaps_of_another_model_are_refused, set_up),
+	    cmocka_unit_test_setup(a_heap_without_segments_is_refused, set_up),
 	    cmocka_unit_test_setup(a_heap_that_cannot_be_walked_is_refused_as_the_walk_stops, set_up),
 	    cmocka_unit_test_setup(every_failing_allocation_is_reported, set_up),
 	};
