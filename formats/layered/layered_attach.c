@@ -151,7 +151,7 @@ describe(imago_layered_attachment *out)
 	const imago_layered_head *head = &out->head;
 	const imago_attachment_facts facts = imago_attachment_facts_of(out->attachment);
 	imago_memory_mapping *mapping = &out->mapping;
-	const imago_layered_section *last = NULL;
+	const imago_layered_section *last = &head->sections[0];
 	for (size_t i = 0; i < head->num_sections; i++) {
 		last = head->sections[i].kind == IMAGO_LAYERED_OBJECTS ? &head->sections[i] : last;
 	}

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "imago/boundary.h"
 #include "imago/rebuild.h"
 #include "imago/swizzle.h"
 #include "imago/walk.h"
@@ -97,6 +98,22 @@ add_in_place(bench_image *image, const void *argument)
 	__asm__ volatile("" : : "r"(image->copy) : "memory");
 }
 
+/* The proof that nothing of the first part of the image leads to the last part, argument of 16, but
+ * for objects that are remembered: none is, so that all that lead there are told. */
+static void
+prove_boundary(bench_image *image, const void *argument)
+{
+	const uint64_t *sixteenths = argument;
+	const imago_segment *segment = &image->heap->segments[0];
+	const uint64_t below = segment->size - segment->size / 16 * *sixteenths;
+	const imago_boundary boundary = {.address = segment->start + (below & ~UINT64_C(7))};
+	imago_boundary_result result;
+	if (imago_boundary_prove(&result, image->heap, &boundary, NULL, NULL, NULL) != IMAGO_OK ||
+	    (result.num_words > 0) != (*sixteenths > 0)) {
+		bench_fail("no proof");
+	}
+}
+
 static void
 convert(bench_image *image, const void *argument)
 {
@@ -118,10 +135,19 @@ bench_memory_rows(bench_image *image, unsigned num_rounds)
 {
 	static const imago_swizzle_options best = {.simd = IMAGO_SIMD_BEST};
 	static const imago_swizzle_options scalar = {.simd = IMAGO_SIMD_SCALAR};
+	static const uint64_t nothing = 0;
+	static const uint64_t part = 1;
 	static const bench_row rows[] = {
 	    {.name = "walk: imago_walk_next", .job = walk, .asked = 1.5},
 	    {.name = "(the bare chain of sizes)", .job = follow_sizes},
 	    {.name = "(census: looks at every slot and counts the pointers)", .job = take_census},
+	    {.name = "boundary proof: nothing leads across",
+	     .job = prove_boundary,
+	     .argument = &nothing,
+	     .asked = 3.0},
+	    {.name = "(boundary proof: of all but a sixteenth, which is told of each word)",
+	     .job = prove_boundary,
+	     .argument = &part},
 	    {.name = "swizzle, best instruction set",
 	     .job = swizzle,
 	     .argument = &best,

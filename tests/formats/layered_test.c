@@ -11,6 +11,7 @@
 #include "imago/digest.h"
 #include "imago/file.h"
 #include "imago/image.h"
+#include "imago/known_objects.h"
 #include "imago/swizzle.h"
 #include "imago/walk.h"
 
@@ -345,6 +346,143 @@ fixups_mark_exactly_what_the_swizzler_moves(void **state)
 	}
 }
 
+static uint64_t
+read_number(const uint8_t **at)
+{
+	uint64_t number = 0;
+	for (unsigned shift = 0;; shift += 7) {
+		uint8_t byte = *(*at)++;
+		number |= (uint64_t)(byte & 0x7F) << shift;
+		if (byte < 0x80) {
+			return number;
+		}
+	}
+}
+
+/* Slot by slot: does an object, or one of the free lists, lead to old space? */
+static bool
+leads_up(const imago_heap *heap, const imago_object *object, imago_addr old_start)
+{
+	imago_known_objects known;
+	imago_known_objects_find(heap, &known);
+	uint64_t num_slots = object->oop == known.free_lists.oop
+	                         ? object->num_slots
+	                         : imago_heap_num_pointer_slots(heap, object);
+	for (uint64_t i = 0; i < num_slots; i++) {
+		imago_oop oop = imago_heap_fetch_slot(heap, object, i);
+		if (imago_oop_is_pointer(heap->tagging, oop) && oop >= old_start) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* layered.md §7. */
+static void
+the_remembered_set_is_as_documented(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		imago_heap *heap = varied_heap(&test_layouts[i], &allocator);
+		imago_layered_options options = {.start = 0};
+		uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+		options.tiers = tiers;
+		layered_file file = layer(heap, &options);
+		const imago_layered_section *section = &file.head.sections[1 + 2 * IMAGO_NUM_TIERS + 1];
+		assert_int_equal(section->kind, IMAGO_LAYERED_REMEMBERED);
+		assert_string_equal(section->name, "remembered");
+		assert_int_equal(imago_layered_first_old(&file.head), 1 + 2 * (IMAGO_NUM_TIERS - 1));
+		const imago_addr old_start = file.head.sections[1 + 2 * (IMAGO_NUM_TIERS - 1)].address;
+		const uint8_t *at = file.writer.bytes + section->offset;
+		uint64_t num_objects = load(at, 8);
+		uint64_t num_classes = load(at + 8, 8);
+		at += 16;
+		uint64_t oop = file.head.start;
+		bool *classes = calloc(IMAGO_CLASS_INDEX_LIMIT, sizeof *classes);
+		assert_non_null(classes);
+		imago_walker walker;
+		imago_object object;
+		imago_walk_init(&walker, file.heap, &error);
+		while (imago_walk_next(&walker, &object) && object.oop < old_start) {
+			classes[object.class_index] |= object.class_index >= 32;
+			if (leads_up(file.heap, &object, old_start)) {
+				assert_true(num_objects-- > 0);
+				oop += read_number(&at) * 8;
+				assert_int_equal(oop, object.oop);
+			}
+		}
+		assert_int_equal(num_objects, 0);
+		uint64_t index = 0;
+		for (uint64_t k = 0; k < num_classes; k++) {
+			uint64_t next = index + read_number(&at);
+			for (index++; index < next; index++) {
+				assert_false(classes[index]);
+			}
+			assert_true(classes[next]);
+			index = next;
+		}
+		assert_ptr_equal(at, file.writer.bytes + section->offset + section->size);
+		free(classes);
+		free(tiers);
+		release(&file);
+		imago_heap_destroy(heap);
+	}
+	assert_no_leak(&allocator);
+}
+
+/* A heap as it is before it is made ready: a remembered object, a slot that leads to a forwarder, a
+ * stale slot, a stack that is not empty. */
+static void
+what_is_not_ready_is_told_and_made_ready(void **state)
+{
+	(void)state;
+	enum { REMEMBERED = 0x20, ALL = 3 };
+	imago_heap *heap = varied_heap(test_layout_find("spur64"), &allocator);
+	imago_walker walker;
+	imago_object object;
+	imago_object context = {.oop = 0};
+	imago_object forwarder = {.oop = 0};
+	imago_object holder = {.oop = 0};
+	const imago_layered_options made = {.make_ready = true};
+	layered_file file = layer(heap, &made);
+	assert_int_equal(file.head.flags, IMAGO_LAYERED_READY);
+	release(&file);
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		bool plain = object.kind == IMAGO_OBJECT_ORDINARY;
+		forwarder = object.kind == IMAGO_OBJECT_FORWARDER ? object : forwarder;
+		context = object.class_index == IMAGO_CLASS_CONTEXT ? object : context;
+		holder = plain && object.format == IMAGO_FORMAT_INDEXABLE && object.num_slots > 1 ? object
+		                                                                                  : holder;
+	}
+	assert_true(forwarder.oop != 0 && context.oop != 0 && holder.oop != 0);
+	for (unsigned i = 0; i < ALL; i++) {
+		imago_heap *other;
+		assert_ok(imago_heap_copy(&other, heap, &allocator, &error), &error);
+		if (i == 0) {
+			imago_heap_writable_bytes(other, holder.oop, 8)[3] |= REMEMBERED;
+		} else if (i == 1) {
+			imago_heap_store_slot(other, &holder, 0, forwarder.oop);
+		} else {
+			imago_heap_store_slot(other, &context, context.num_slots - 1, holder.oop);
+		}
+		file = layer(other, NULL);
+		assert_int_equal(file.head.flags, 0);
+		/* Who says so nevertheless is found out. */
+		file.writer.bytes[20] |= IMAGO_LAYERED_READY;
+		imago_layered_seal_header(file.writer.bytes);
+		assert_string_equal(check(&file).first, "layered.ready");
+		release(&file);
+		file = layer(other, &made);
+		assert_int_equal(file.head.flags, IMAGO_LAYERED_READY);
+		assert_null(check(&file).first);
+		release(&file);
+		imago_heap_destroy(other);
+	}
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
 static void
 written_twice_it_is_the_same_and_read_back_it_keeps_its_tiers(void **state)
 {
@@ -473,6 +611,8 @@ main(void)
 	    cmocka_unit_test_setup(sections_are_pages_of_one_tier_with_or_without_pointers, set_up),
 	    cmocka_unit_test_setup(what_only_collectors_write_lies_behind_what_programs_do, set_up),
 	    cmocka_unit_test_setup(fixups_mark_exactly_what_the_swizzler_moves, set_up),
+	    cmocka_unit_test_setup(the_remembered_set_is_as_documented, set_up),
+	    cmocka_unit_test_setup(what_is_not_ready_is_told_and_made_ready, set_up),
 	    cmocka_unit_test_setup(written_twice_it_is_the_same_and_read_back_it_keeps_its_tiers,
 	                           set_up),
 	    cmocka_unit_test_setup(without_an_origin_there_is_no_way_back, set_up),

@@ -84,23 +84,21 @@ layer(fixture *f, const imago_heap *heap)
 	const size_t old = imago_layered_first_old(&head);
 	assert_true(old > 0);
 	f->boundary.address = head.sections[old].address;
+	const imago_layered_section *section = &head.sections[0];
 	for (size_t i = 0; i < head.num_sections; i++) {
-		const imago_layered_section *section = &head.sections[i];
-		if (section->kind != IMAGO_LAYERED_REMEMBERED) {
-			continue;
-		}
-		assert_ok(imago_layered_decode_remembered(&remembered, &head,
-		                                          writer.bytes + section->offset, section->size,
-		                                          &allocator, &error),
-		          &error);
-		f->remembered = calloc((size_t)remembered.num_objects + 1, sizeof *f->remembered);
-		assert_non_null(f->remembered);
-		for (uint64_t k = 0; k < remembered.num_objects; k++) {
-			f->remembered[k] = head.start + remembered.objects[k];
-		}
-		f->boundary.num_remembered = remembered.num_objects;
-		imago_layered_remembered_release(&remembered);
+		bool is_wanted = head.sections[i].kind == IMAGO_LAYERED_REMEMBERED;
+		section = is_wanted ? &head.sections[i] : section;
 	}
+	assert_ok(imago_layered_decode_remembered(&remembered, &head, writer.bytes + section->offset,
+	                                          section->size, &allocator, &error),
+	          &error);
+	f->remembered = calloc((size_t)remembered.num_objects + 1, sizeof *f->remembered);
+	assert_non_null(f->remembered);
+	for (uint64_t k = 0; k < remembered.num_objects; k++) {
+		f->remembered[k] = head.start + remembered.objects[k];
+	}
+	f->boundary.num_remembered = remembered.num_objects;
+	imago_layered_remembered_release(&remembered);
 	f->boundary.remembered = f->remembered;
 	imago_heap_destroy(read);
 	imago_writer_release(&writer);
