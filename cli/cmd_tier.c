@@ -11,7 +11,7 @@
 #include "observe.h"
 #include "output.h"
 
-enum { OPTION_TRACE, OPTION_OBSERVE, OPTION_FUEL, OPTION_SAVE_TRACE, OPTION_BASE };
+enum { OPTION_TRACE, OPTION_OBSERVE, OPTION_FUEL, OPTION_SAVE_TRACE, OPTION_BASE, OPTION_READY };
 
 static const option_spec tier_options[] = {
     [OPTION_TRACE] = {"trace", "TRACE", "tiers by what this trace says was written", OPTION_TEXT, 0,
@@ -25,6 +25,9 @@ static const option_spec tier_options[] = {
                            OPTION_TEXT, 0, 0},
     [OPTION_BASE] = {"base", "ADDR", "address of the first byte of the result", OPTION_NUMBER, 0,
                      0},
+    [OPTION_READY] = {"ready", NULL,
+                      "change what a machine would change at start, so that it need not look",
+                      OPTION_FLAG, 0, 0},
 };
 
 enum { DEFAULT_FUEL = 100 << 20, PAGE = IMAGO_LAYERED_PAGE };
@@ -134,6 +137,7 @@ make_tiers(layered_bytes *out, const command_line *line, const layered_bytes *la
 	    .tiers = tiers,
 	    .num_tiers = census.num_chunks,
 	    .start = line->values[OPTION_BASE].number,
+	    .make_ready = line->values[OPTION_READY].given,
 	};
 	status = assign(line, layers, trace, tiers, census.num_chunks, error);
 	if (status == IMAGO_OK) {
