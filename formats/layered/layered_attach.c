@@ -151,9 +151,11 @@ describe(imago_layered_attachment *out)
 	const imago_layered_head *head = &out->head;
 	const imago_attachment_facts facts = imago_attachment_facts_of(out->attachment);
 	imago_memory_mapping *mapping = &out->mapping;
-	const imago_layered_section *last = &head->sections[0];
 	for (size_t i = 0; i < head->num_sections; i++) {
-		last = head->sections[i].kind == IMAGO_LAYERED_OBJECTS ? &head->sections[i] : last;
+		const imago_layered_section *section = &head->sections[i];
+		if (section->kind == IMAGO_LAYERED_OBJECTS) { /* the last one counts */
+			mapping->used = section->address - head->start + section->size - IMAGO_BRIDGE_SIZE;
+		}
 	}
 	out->distance = facts.base - head->start;
 	mapping->bytes = facts.bytes;
@@ -162,7 +164,6 @@ describe(imago_layered_attachment *out)
 	mapping->header = head->fields;
 	mapping->header.special_objects_oop += out->distance;
 	mapping->header.old_base_address += out->distance;
-	mapping->used = last->address - head->start + last->size - IMAGO_BRIDGE_SIZE;
 	out->source_used = mapping->used;
 	size_t old = imago_layered_first_old(head);
 	if (old > 0) {

@@ -339,12 +339,12 @@ open_origin(origin *from, const imago_heap *heap, const uint8_t *bytes, uint64_t
 			section = &head.sections[i];
 		}
 	}
-	if (status == IMAGO_OK && section == NULL) {
-		status = imago_fail(error, IMAGO_EUNSUPPORTED, "layered image without an origin",
-		                    IMAGO_LAYERED_PAGE, 0, 0);
-	}
 	if (status != IMAGO_OK) {
 		return status;
+	}
+	if (section == NULL) {
+		return imago_fail(error, IMAGO_EUNSUPPORTED, "layered image without an origin",
+		                  IMAGO_LAYERED_PAGE, 0, 0);
 	}
 	imago_reader_init(&from->reader, bytes + section->offset, section->size, container, error);
 	from->reader.origin = section->offset;

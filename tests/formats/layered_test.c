@@ -224,7 +224,7 @@ the_header_page_is_as_documented(void **state)
 	assert_int_equal(load(page + 32, 8), 0x50000000);
 	assert_int_equal(load(page + 48, 8), file.writer.size);
 	assert_int_equal(load(page + 128, 8), 68021);
-	assert_int_equal(load(page + 128 + 4 * 8, 8), file.heap->header.special_objects_oop);
+	assert_int_equal(load(page + 160, 8), file.heap->header.special_objects_oop);
 	assert_true(file.head.header_intact && file.head.table_intact);
 	release(&file);
 	imago_heap_destroy(heap);
