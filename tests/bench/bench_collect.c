@@ -125,7 +125,7 @@ attach_layers(imago_allocator *allocator, uint64_t perm_bytes)
 	imago_error error;
 	imago_writer writer;
 	imago_layered_attachment attached;
-	const imago_layered_attach_options options = {.room = 4 * EDEN};
+	const imago_layered_attach_options options = {.room = UINT64_C(4) * EDEN};
 	const imago_layered_options layers = {.without_origin = true};
 	imago_heap *heap = make_heap(allocator, perm_bytes);
 	FILE *file = tmpfile();
