@@ -121,7 +121,7 @@ add_layered(json_object *object, const imago_image *image)
 	json_object_object_add(object, "intact",
 	                       json_object_new_boolean(head.header_intact && head.table_intact));
 	json_object_object_add(object, "permSave",
-	                       json_object_new_boolean(head.flags & IMAGO_LAYERED_PERM_SAVE));
+	                       json_object_new_boolean((head.flags & IMAGO_LAYERED_PERM_SAVE) != 0));
 }
 
 static json_object *

@@ -193,6 +193,8 @@ require_objects(const imago_layered_head *head, const imago_layered_section *sec
                 imago_error *error)
 {
 	uint64_t limit = head->layout.word_bytes == 8 ? UINT64_MAX : UINT64_C(1) << 32;
+	const uint64_t least =
+	    UINT64_C(2) * IMAGO_BRIDGE_SIZE; /* an object of the least size, a bridge */
 	uint64_t past = section->address - head->start;
 	if (section->tier >= IMAGO_NUM_TIERS) {
 		return imago_fail(error, IMAGO_ERANGE, "tier", row + ROW_TIER, section->tier,
@@ -202,9 +204,9 @@ require_objects(const imago_layered_head *head, const imago_layered_section *sec
 		return imago_fail(error, IMAGO_EALIGN, "address of a section", row + ROW_ADDRESS,
 		                  section->address, IMAGO_LAYERED_ALIGNMENT);
 	}
-	if (section->size < 2 * IMAGO_BRIDGE_SIZE || section->size % 8 != 0) {
+	if (section->size < least || section->size % 8 != 0) {
 		return imago_fail(error, IMAGO_ERANGE, "size of a section of objects", row + ROW_BYTES,
-		                  section->size, 2 * IMAGO_BRIDGE_SIZE);
+		                  section->size, least);
 	}
 	if (section->address < head->start || section->address >= limit || past > head->span ||
 	    section->size > head->span - past || section->size > limit - section->address) {

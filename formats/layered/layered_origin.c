@@ -273,7 +273,7 @@ require_same_fields(const origin *from, const imago_heap *heap)
 static void
 finish(const origin *from, imago_heap *heap)
 {
-	for (size_t i = 0; i < heap->num_segments; i++) {
+	for (size_t i = 0; i < heap->num_segments && from->bridge_bytes != NULL; i++) {
 		const imago_segment *segment = &heap->segments[i];
 		memcpy(segment->writable + segment->size, from->bridge_bytes[i],
 		       (size_t)segment->bridge_size);

@@ -307,13 +307,13 @@ remembered_sets_that_lie_are_refused_by_name(void **state)
 		imago_writer file = tiered_bytes("spur64");
 		imago_layered_head head;
 		imago_layered_remembered remembered;
-		const imago_layered_section *section = NULL;
 		assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
-		for (size_t k = 0; k < head.num_sections; k++) {
-			section =
-			    head.sections[k].kind == IMAGO_LAYERED_REMEMBERED ? &head.sections[k] : section;
+		size_t k = 0;
+		while (k + 1 < head.num_sections && head.sections[k].kind != IMAGO_LAYERED_REMEMBERED) {
+			k++;
 		}
-		assert_non_null(section);
+		const imago_layered_section *section = &head.sections[k];
+		assert_int_equal(section->kind, IMAGO_LAYERED_REMEMBERED);
 		assert_false(is_noticed(file.bytes, file.size, NULL));
 		uint64_t at = cases[i].offset == LAST ? section->size - 1 : cases[i].offset;
 		store(file.bytes + section->offset + at, cases[i].value, cases[i].width);
