@@ -32,8 +32,13 @@ add_free_chunk(imago_word_runs *runs, const imago_heap *heap, const imago_object
 	if (IMAGO_BUG(tree_links_overflow, large && chunk->oop != chunk->chunk)) {
 		large = false;
 	}
-	/* Even next may be out of date: in a chunk that no list leads to. */
-	add(runs, chunk, CHUNK_NEXT, large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1, IMAGO_WORD_STALE);
+	/* A header that counts no slots leaves room for a link all the same, as in every object. Even
+	 * next may be out of date: in a chunk that no list leads to. */
+	uint64_t room = chunk->total_bytes - (chunk->body - chunk->chunk);
+	uint64_t num_words = room / heap->layout.word_bytes;
+	uint64_t num_links = large ? CHUNK_LARGER + 1 : CHUNK_PREVIOUS + 1;
+	runs->runs[runs->num_runs++] = (imago_word_run){
+	    CHUNK_NEXT, num_links < num_words ? num_links : num_words, IMAGO_WORD_STALE};
 }
 
 /* A page of an obj stack knows itself: only such a word object has that size and names a root. */

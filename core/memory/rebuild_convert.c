@@ -195,7 +195,9 @@ convert_free(imago_rebuild_mover *mover, convert_recipe recipe, const open_chunk
 	bool in_tree = chunk->body_bytes + HEADER >= num_lists * 8;
 	uint64_t num_links = in_tree ? NUM_LINKS : PREVIOUS + 1;
 	convert_words(recipe, chunk->from, chunk->to, chunk->body_bytes);
-	for (uint64_t i = NEXT; recipe.move && i < num_links && i < chunk->num_slots; i++) {
+	/* A header that counts no slots leaves room for a link all the same. */
+	uint64_t num_words = chunk->body_bytes / word_bytes;
+	for (uint64_t i = NEXT; recipe.move && i < num_links && i < num_words; i++) {
 		uint64_t link = imago_load_word(chunk->from + i * word_bytes, recipe.from);
 		imago_store_word(chunk->to + i * word_bytes, imago_rebuild_move_link(mover, link, true),
 		                 recipe.to);

@@ -80,7 +80,7 @@ word_chunk(const imago_relocation *relocation, const imago_object *object)
 	return relocation->lenient ? relocation->heap->segments[object->segment].start : object->chunk;
 }
 
-/* Relocates slots begin … end - 1, as far as the object has them. */
+/* Relocates slots begin … end - 1, which lie in the body. */
 imago_status
 imago_relocate_slots(imago_relocation *relocation, const imago_object *object, uint64_t begin,
                      uint64_t end, imago_word_kind kind)
@@ -91,7 +91,7 @@ imago_relocate_slots(imago_relocation *relocation, const imago_object *object, u
 	    .chunk = word_chunk(relocation, object),
 	};
 	imago_status status = IMAGO_OK;
-	for (uint64_t i = begin; i < end && i < object->num_slots && status == IMAGO_OK; i++) {
+	for (uint64_t i = begin; i < end && status == IMAGO_OK; i++) {
 		place.addr = object->body + i * word_bytes;
 		status = imago_relocate_word(relocation, place, kind);
 	}

@@ -41,7 +41,7 @@ imago_status imago_relocate_word(imago_relocation *relocation, imago_word_place 
 /* True when an address lies in the object area of an old segment. */
 bool imago_is_old(const imago_heap *heap, imago_addr addr);
 
-/* Relocates slots begin … end - 1, as far as the object has them. */
+/* Relocates slots begin … end - 1, which lie in the body. */
 imago_status imago_relocate_slots(imago_relocation *relocation, const imago_object *object,
                                   uint64_t begin, uint64_t end, imago_word_kind kind);
 

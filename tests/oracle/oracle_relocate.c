@@ -61,7 +61,9 @@ move_free_links(const relocation *r, const oracle_object *object)
 	uint64_t body = (object->num_slots * image->word + 7) / 8 * 8;
 	uint64_t whole = 8 + (body == 0 ? 8 : body) + (object->num_slots >= 255 ? 8 : 0);
 	uint64_t num_links = whole >= UINT64_C(8) * (image->word == 8 ? 64 : 32) ? 5 : 2;
-	for (uint64_t slot = 0; slot < num_links && slot < object->num_slots; slot++) {
+	/* Without slots there is room for a link all the same (§5). */
+	uint64_t num_words = body == 0 ? 8 / image->word : body / image->word;
+	for (uint64_t slot = 0; slot < num_links && slot < num_words; slot++) {
 		uint64_t word = oracle_slot(image, object, slot);
 		if (word % 8 == 0 && oracle_segment_of(image, word) != NULL) {
 			(void)move_address(r, slot_position(r, object, slot), word);

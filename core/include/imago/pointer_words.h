@@ -21,9 +21,10 @@ typedef enum imago_word_kind {
 	                   * in old space, else nothing */
 } imago_word_kind;
 
-/* Slots begin … end - 1 of an object. */
+/* Slots begin … end - 1 of an object; they lie in its body, which may be larger than num_slots say
+ * (formats/spur/spur.md §5: there is room for a link at least). */
 typedef struct imago_word_run {
-	uint64_t begin, end; /* end is at most num_slots */
+	uint64_t begin, end;
 	imago_word_kind kind;
 } imago_word_run;
 
