@@ -186,7 +186,7 @@ take_as_parts(const uint8_t *data, size_t size, const source *from, fuzz_decisio
 	}
 	uint64_t used = from->untouched.source_used + (words - changed) * 8;
 	uint64_t total = IMAGO_TWIN_HEADER + table_size + words * 8;
-	uint8_t *file = calloc(1, total);
+	uint8_t *file = calloc(1, (size_t)total);
 	imago_allocator allocator;
 	imago_error error = {.status = IMAGO_OK};
 	imago_layered_attachment attached;

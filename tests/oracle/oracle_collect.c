@@ -279,8 +279,9 @@ same_object(const reach *r, const oracle_image *after, const oracle_object *a,
 		}
 	}
 	size_t oops = (size_t)a->num_oops * r->image->word;
-	if (a->num_bytes > oops && memcmp(r->image->file + a->body_at + oops,
-	                                  after->file + b->body_at + oops, a->num_bytes - oops) != 0) {
+	if (a->num_bytes > oops &&
+	    memcmp(r->image->file + a->body_at + oops, after->file + b->body_at + oops,
+	           (size_t)(a->num_bytes - oops)) != 0) {
 		return complain(r, a, "its bytes are others");
 	}
 	return true;

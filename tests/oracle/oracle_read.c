@@ -334,8 +334,8 @@ read_header_and_segments(oracle_image *image)
 	image->heap = at + (size_t)header_size;
 	uint64_t data_size = word_at(image, at + 8);
 	uint64_t start = word_at(image, at + 8 + w);
-	image->special_oop = word_at(image, at + 8 + UINT64_C(2) * w);
-	image->low_word_first = (word_at(image, at + 8 + UINT64_C(5) * w) & 2) != 0;
+	image->special_oop = word_at(image, at + 8 + (size_t)2 * w);
+	image->low_word_first = (word_at(image, at + 8 + (size_t)5 * w) & 2) != 0;
 	if (data_size > image->size - image->heap) {
 		return false;
 	}

@@ -136,7 +136,7 @@ oracle_relocate(const oracle_image *image, uint64_t base, uint8_t *copy)
 	const unsigned w = image->word;
 	memcpy(copy, image->file, image->size);
 	if (!fits(image, base) ||
-	    !move_address(&r, image->header + 8 + UINT64_C(2) * w, image->special_oop)) {
+	    !move_address(&r, image->header + 8 + (size_t)2 * w, image->special_oop)) {
 		return false;
 	}
 	put_number(copy + image->header + 8 + w, w, image->big, base);
