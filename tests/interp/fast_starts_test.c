@@ -268,7 +268,7 @@ what_is_known_is_what_a_walk_finds(void **state)
 	assert_int_equal(counts[0], counts[1]);
 	/* And the hidden roots, and the free lists. */
 	assert_int_equal(counts[0], (BALLAST / OBJECT_BYTES + LINK_EVERY - 1) / LINK_EVERY + 2);
-	assert_memory_equal(lists[0], lists[1], counts[0] * sizeof *lists[0]);
+	assert_memory_equal(lists[0], lists[1], (size_t)counts[0] * sizeof *lists[0]);
 	imago_release(&allocator, lists[0], counts[0] * sizeof *lists[0]);
 	imago_release(&allocator, lists[1], counts[1] * sizeof *lists[1]);
 	imago_heap_destroy(heap);
