@@ -91,6 +91,9 @@ main(int argc, char **argv)
 			count(&stacked, &seed, &eight, num);
 			test_image_release(&seed);
 		}
+		if (structured.num_mutants == 0) {
+			continue; /* layered: no seed, and mutated as bytes */
+		}
 		printf("%-9s %8lu %9.1f%% %11.1f%% %11.1f%% %9.1f%% %10.1f %10.0f\n",
 		       imago_format_name((imago_format_id)format), structured.num_mutants,
 		       percent(&structured), percent(&plain), percent(&stacked),
