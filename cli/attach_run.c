@@ -88,7 +88,7 @@ work_and_measure(child *c, imago_layered_attachment *attached, imago_error *erro
 static void
 be_child(crowd_member *member, void *payload)
 {
-	imago_error error;
+	imago_error error = {0};
 	imago_layered_attachment attached;
 	child c = {.run = payload, .member = member};
 	/* Records go out as they lie here, gaps included. */

@@ -78,7 +78,7 @@ check_layered(const attached_image *image, const char *command)
 	const imago_file_system *files = imago_os_files();
 	imago_file_facts facts = {.size = 0};
 	imago_image read = {.heap = NULL};
-	imago_error error;
+	imago_error error = {0};
 	const int result = imago_files_describe(files, image->descriptor, &facts);
 	if (result != 0) {
 		imago_fail_os(&error, "stat", -result);
@@ -160,7 +160,7 @@ static exit_status
 open_other(attached_image *image, const char *command)
 {
 	imago_image other;
-	imago_error error;
+	imago_error error = {0};
 	exit_status result = open_image(&other, image->path, image->allocator, &error);
 	if (result == EXIT_DONE) {
 		result = require_no_errors(&other, command, image->path, image->allocator);
@@ -201,7 +201,7 @@ static exit_status
 seal(attached_image *image)
 {
 	imago_layered_attachment trial;
-	imago_error error;
+	imago_error error = {0};
 	imago_layered_attach_options options = image->options;
 	options.attach.relocation = IMAGO_RELOCATION_NONE;
 	imago_status status =
@@ -226,7 +226,7 @@ attached_image_open(attached_image *image, const char *path, const attach_reques
 	}
 	image->descriptor = open_if_layered(path);
 	if (image->descriptor >= 0) {
-		imago_error error;
+		imago_error error = {0};
 		result = open_idle(image, &error) == IMAGO_OK ? check_layered(image, request->command)
 		                                              : attached_image_complain(image, &error);
 	} else {
@@ -273,7 +273,7 @@ attached_image_file(const attached_image *image, imago_layered_attachment *file,
 exit_status
 attached_image_unchanged(const attached_image *image)
 {
-	imago_error error;
+	imago_error error = {0};
 	return imago_attachment_check_file(image->idle.attachment, &error) == IMAGO_OK
 	           ? EXIT_DONE
 	           : attached_image_complain(image, &error);

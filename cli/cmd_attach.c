@@ -70,7 +70,7 @@ judge(const attach_run *run)
 static exit_status
 run_and_print(attach_run *run, const command_line *line)
 {
-	imago_error error;
+	imago_error error = {0};
 	run->reports = imago_allocate_array(line->allocator, run->num_processes, sizeof *run->reports,
 	                                    "reports", &error);
 	if (run->reports == NULL) {

@@ -103,7 +103,7 @@ static exit_status
 map_image(const attached_image *image, const command_line *line)
 {
 	page_map map;
-	imago_error error;
+	imago_error error = {0};
 	imago_status status = page_map_create(&map, image, &error);
 	if (status == IMAGO_OK && line->values[OPTION_RUN].given) {
 		status = run_and_look(&map, line, &error);

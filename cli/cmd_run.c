@@ -95,7 +95,7 @@ lend_file(void *payload, const char *name, const uint8_t **bytes, uint64_t *size
 static exit_status
 save_snapshot(imago_vm *vm, const imago_image *image, const char *path, imago_allocator *allocator)
 {
-	imago_error error;
+	imago_error error = {0};
 	imago_heap *heap = NULL;
 	imago_heap *turned = NULL;
 	const imago_rebuild_options options = {.layout = image->heap->layout};
@@ -148,7 +148,7 @@ execute(const imago_image *image, const command_line *line)
 	    .open_file = lend_file,
 	    .payload = &state,
 	};
-	imago_error error;
+	imago_error error = {0};
 	imago_vm *vm = NULL;
 	imago_vm_result end;
 	if (imago_vm_create(&vm, image->heap, &options, line->allocator, &error) != IMAGO_OK) {
@@ -173,7 +173,7 @@ static exit_status
 run_run(const command_line *line)
 {
 	imago_image image;
-	imago_error error;
+	imago_error error = {0};
 	exit_status result = open_image(&image, line->names[0], line->allocator, &error);
 	if (result == EXIT_DONE) {
 		result = require_no_errors(&image, "run", line->names[0], line->allocator);

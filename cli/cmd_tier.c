@@ -249,7 +249,7 @@ static exit_status
 run_tier(const command_line *line)
 {
 	imago_image image;
-	imago_error error;
+	imago_error error = {0};
 	if (line->values[OPTION_SAVE_TRACE].given && !line->values[OPTION_OBSERVE].given) {
 		complain("tier: --save-trace needs --observe");
 		return EXIT_TROUBLE;

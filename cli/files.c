@@ -43,7 +43,7 @@ require_no_errors(const imago_image *image, const char *command, const char *pat
 {
 	const imago_check_options options = {.num_threads = 1};
 	imago_check_sink sink;
-	imago_error error;
+	imago_error error = {0};
 	imago_check_sink_init(&sink, &options, count_finding, NULL);
 	if (imago_image_check(image, &sink, allocator, &error) != IMAGO_OK) {
 		return complain_of_error(path, &error);

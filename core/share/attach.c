@@ -332,6 +332,7 @@ imago_attach(imago_attachment **out, int descriptor, const imago_attach_plan *pl
 {
 	const imago_attach_options defaults = {.place = IMAGO_PLACE_WANTED};
 	imago_identity identity;
+	imago_error_set_part(error, "");
 	imago_status status = imago_identity_take(&identity, descriptor, error);
 	if (status == IMAGO_OK) {
 		status = imago_plan_check(plan, identity.size, error);

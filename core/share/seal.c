@@ -223,6 +223,7 @@ imago_attach_sealed(imago_attachment **out, int descriptor, const imago_attach_p
                     imago_allocator *allocator, imago_error *error)
 {
 	imago_identity identity;
+	imago_error_set_part(error, "");
 	imago_attach_options options = {.place = IMAGO_PLACE_GIVEN};
 	imago_status status = read_note(descriptor, plan, &identity, &options.base, error);
 	if (status != IMAGO_OK) {

@@ -233,6 +233,7 @@ imago_trace_read(imago_trace *trace, const uint8_t *bytes, uint64_t size, imago_
 {
 	text_reader text = {.bytes = bytes, .size = size};
 	imago_trace_release(trace);
+	imago_error_set_part(error, "");
 	if (!read_word(&text, first_line)) {
 		return imago_fail(error, IMAGO_EMAGIC, "first line of a trace", 0, 0, 0);
 	}

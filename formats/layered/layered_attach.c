@@ -39,6 +39,7 @@ read_bytes(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset, uint6
 static imago_status
 read_head(imago_layered_head *head, int descriptor, imago_error *error)
 {
+	imago_error_set_part(error, "");
 	uint8_t bytes[IMAGO_LAYERED_HEAD];
 	struct stat facts;
 	uint64_t done;

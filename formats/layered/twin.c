@@ -221,6 +221,7 @@ imago_twin_decode(imago_twin_head *out, const uint8_t *bytes, uint64_t size, ima
 {
 	uint8_t hash[IMAGO_LAYERED_HASH];
 	*out = (imago_twin_head){.used = 0};
+	imago_error_set_part(error, "");
 	imago_status status = decode_header(out, bytes, size, error);
 	if (status == IMAGO_OK) {
 		status = require_sizes(out, size, error);
