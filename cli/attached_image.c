@@ -130,10 +130,7 @@ sealed_memory(const uint8_t *bytes, uint64_t size)
 static imago_status
 layer_heap(attached_image *image, const imago_heap *heap, imago_error *error)
 {
-	const uint16_t one = 1;
-	const imago_rebuild_options options = {
-	    .layout = {heap->layout.word_bytes,
-	               *(const uint8_t *)&one == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN}};
+	const imago_rebuild_options options = {.layout = {heap->layout.word_bytes, imago_host_order()}};
 	imago_heap *turned = NULL;
 	imago_status status = IMAGO_OK;
 	if (heap->layout.byte_order != options.layout.byte_order) {

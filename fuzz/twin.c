@@ -70,11 +70,9 @@ typedef struct sources {
 static void
 make_source(source *made, const char *program, imago_allocator *allocator)
 {
-	const uint16_t one = 1;
-	const bool little = *(const uint8_t *)&one == 1;
 	const imago_kernel_options options = {
 	    .image_format = 68021,
-	    .byte_order = little ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN,
+	    .byte_order = imago_host_order(),
 	    .program = program,
 	    .rounds = 100,
 	};

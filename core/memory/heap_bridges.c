@@ -11,11 +11,18 @@ static const uint64_t largest_span = (UINT64_C(1) << 56) - 1;
 
 /* A bridge's header: class index 3, pinned and marked; format 10 in 32 bits, 9 in 64. */
 static uint64_t
-bridge_header(const imago_heap *heap, bool overflow)
+bridge_header(imago_layout layout, bool overflow)
 {
 	uint64_t header =
-	    heap->layout.word_bytes == 8 ? UINT64_C(0x0080000049000003) : UINT64_C(0x008000004A000003);
+	    layout.word_bytes == 8 ? UINT64_C(0x0080000049000003) : UINT64_C(0x008000004A000003);
 	return overflow ? header | UINT64_C(0xFF) << 56 : header;
+}
+
+void
+imago_put_last_bridge(uint8_t *bridge, imago_layout layout)
+{
+	imago_store_u64(bridge, bridge_header(layout, false), layout.byte_order);
+	imago_store_u64(bridge + HALF, 0, layout.byte_order);
 }
 
 /* The bytes between this segment and the next one, 0 for the last of old space. */
@@ -39,7 +46,7 @@ store_bridge(const imago_heap *heap, size_t index, imago_bridges style)
 	uint8_t *bridge = heap->segments[index].writable + heap->segments[index].size;
 	imago_byte_order order = heap->layout.byte_order;
 	uint64_t old_first = imago_load_u64(bridge, order);
-	uint64_t first = gap == 0 ? bridge_header(heap, false)
+	uint64_t first = gap == 0 ? bridge_header(heap->layout, false)
 	                          : UINT64_C(0xFF) << 56 | gap / heap->layout.word_bytes;
 	bool same_span = gap == 0 ? old_first >> 56 == 0 : old_first == first;
 	if (!same_span) {
@@ -52,7 +59,7 @@ store_bridge(const imago_heap *heap, size_t index, imago_bridges style)
 			imago_store_u64(bridge + HALF, next_size, order);
 		}
 	} else if (gap != 0) {
-		imago_store_u64(bridge + HALF, bridge_header(heap, true), order);
+		imago_store_u64(bridge + HALF, bridge_header(heap->layout, true), order);
 	} else if (heap->bridges != IMAGO_BRIDGES_MEMORY) {
 		memset(bridge + HALF, 0, HALF);
 	}

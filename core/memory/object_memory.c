@@ -12,15 +12,6 @@ enum {
 	MAX_FORWARDERS = 1024,
 };
 
-imago_byte_order
-object_memory_host_order(void)
-{
-	const uint16_t one = 1;
-	uint8_t first;
-	memcpy(&first, &one, 1);
-	return first == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
-}
-
 /* Where permanent space lies here: images have it at a fixed address, with old space below. */
 static imago_oop
 to_arena(const imago_object_memory *memory, imago_oop oop)
@@ -200,7 +191,7 @@ imago_memory_create(imago_object_memory **out, const imago_heap *heap,
 	memory->perm_top = ARENA_BASE + perm_bytes(heap);
 	memory->old_base = old_base_for(perm_bytes(heap));
 	const imago_rebuild_options options_here = {
-	    .layout = {heap->layout.word_bytes, object_memory_host_order()},
+	    .layout = {heap->layout.word_bytes, imago_host_order()},
 	    .set_base = true,
 	    .base = memory->old_base,
 	    .num_segments = heap->num_segments > (perm_bytes(heap) > 0 ? 2 : 1) ? 1 : 0,

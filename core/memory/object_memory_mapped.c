@@ -8,7 +8,7 @@ static imago_status
 require_mapping(const imago_memory_mapping *mapping, uint64_t eden, imago_error *error)
 {
 	uint64_t limit = mapping->layout.word_bytes == 8 ? UINT64_C(1) << 47 : UINT64_C(1) << 32;
-	if (mapping->layout.byte_order != object_memory_host_order()) {
+	if (mapping->layout.byte_order != imago_host_order()) {
 		return imago_fail(error, IMAGO_EUSAGE, "byte order of a mapped image", IMAGO_NO_OFFSET, 0,
 		                  0);
 	}

@@ -76,8 +76,6 @@ object_memory_perm_start(imago_memory_kind kind)
 	return kind.wide ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32;
 }
 
-imago_byte_order object_memory_host_order(void);
-
 /* Of a memory whose objects are there and whose known objects are found: follows forwarders,
  * forgets what the saver remembered and remembers what must be. */
 imago_status object_memory_settle(imago_object_memory *memory, imago_error *error);

@@ -38,17 +38,6 @@ clear_dead_slots_of_old(imago_object_memory *memory)
 	}
 }
 
-/* A bridge that spans nothing (formats/spur/spur.md §12). */
-static void
-put_last_bridge(const imago_object_memory *memory)
-{
-	const imago_memory_kind wide = {.wide = true};
-	uint64_t header =
-	    memory->kind.wide ? UINT64_C(0x0080000049000003) : UINT64_C(0x008000004A000003);
-	imago_word_put(imago_memory_at(memory, memory->old_top), header, wide);
-	imago_word_put(imago_memory_at(memory, memory->old_top) + 8, 0, wide);
-}
-
 imago_status
 imago_memory_pause(imago_object_memory *memory, imago_memory_mapping *out, imago_error *error)
 {
@@ -66,7 +55,6 @@ imago_memory_pause(imago_object_memory *memory, imago_memory_mapping *out, imago
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	put_last_bridge(memory);
 	*out = (imago_memory_mapping){
 	    .bytes = memory->bytes,
 	    .base = memory->base,
@@ -74,11 +62,12 @@ imago_memory_pause(imago_object_memory *memory, imago_memory_mapping *out, imago
 	    .old_start = memory->old_base - memory->base,
 	    .used = memory->old_top - memory->base,
 	    .size = memory->size,
-	    .layout = {(uint8_t)imago_word_bytes(memory->kind), object_memory_host_order()},
+	    .layout = {(uint8_t)imago_word_bytes(memory->kind), imago_host_order()},
 	    .header = memory->header,
 	};
 	out->header.special_objects_oop = memory->special_objects;
 	out->header.last_hash = memory->next_hash;
+	imago_put_last_bridge(imago_memory_at(memory, memory->old_top), out->layout);
 	return IMAGO_OK;
 }
 
@@ -249,8 +238,7 @@ imago_memory_snapshot(imago_object_memory *memory, imago_heap **out, imago_alloc
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	const imago_layout layout = {(uint8_t)imago_word_bytes(memory->kind),
-	                             object_memory_host_order()};
+	const imago_layout layout = {(uint8_t)imago_word_bytes(memory->kind), imago_host_order()};
 	imago_heap *heap;
 	status =
 	    imago_heap_create(&heap, memory->kind.v3 ? IMAGO_V3 : IMAGO_SPUR, layout, allocator, error);

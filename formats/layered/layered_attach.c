@@ -9,13 +9,6 @@
 #include "imago/checked.h"
 #include "layered_private.h"
 
-static imago_byte_order
-host_order(void)
-{
-	const uint16_t one = 1;
-	return *(const uint8_t *)&one == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
-}
-
 /* As many bytes as there are: *done. */
 static imago_status
 read_bytes(int descriptor, uint8_t *bytes, uint64_t size, uint64_t offset, uint64_t *done,
@@ -61,7 +54,7 @@ read_head(imago_layered_head *head, int descriptor, imago_error *error)
 	if (!head->table_intact) {
 		return imago_fail(error, IMAGO_ESTRUCTURE, "hash of the table", IMAGO_LAYERED_PAGE, 0, 0);
 	}
-	if (head->layout.byte_order != host_order()) {
+	if (head->layout.byte_order != imago_host_order()) {
 		return imago_fail(error, IMAGO_EUNSUPPORTED, "byte order of an image to attach",
 		                  IMAGO_NO_OFFSET, 0, 0);
 	}

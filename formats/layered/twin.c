@@ -3,17 +3,15 @@
 
 #include <sodium.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "imago/byte_order.h"
 #include "imago/checked.h"
-#include "imago/pages.h"
 #include "layered_private.h"
+#include "twin_private.h"
 
 static const char magic[16] = "imago twin 1\n\0\0";
 
 enum {
-	AT_SOURCE = 16,
 	AT_WORD_BYTES = 48,
 	AT_BYTE_ORDER = 49,
 	AT_ZEROS = 50,
@@ -24,8 +22,6 @@ enum {
 	AT_CHANGED_SIZE = 88,
 	AT_FIELDS = 96,
 	AT_HASH = 224,
-	UNIT = 8,
-	LONGEST_NUMBER = 9, /* bytes: seven bits each, below 2^61 */
 };
 
 static const imago_byte_order little = IMAGO_LITTLE_ENDIAN;
@@ -67,8 +63,6 @@ imago_twin_encode(const imago_twin_head *head, uint8_t *bytes, uint64_t size)
 	}
 	imago_twin_seal(bytes, size);
 }
-
-/* ---- Reading. */
 
 static imago_status
 decode_header(imago_twin_head *out, const uint8_t *bytes, uint64_t size, imago_error *error)
@@ -237,267 +231,4 @@ imago_twin_decode(imago_twin_head *out, const uint8_t *bytes, uint64_t size, ima
 		return imago_fail(error, IMAGO_ESTRUCTURE, "hash of a twin", AT_HASH, 0, 0);
 	}
 	return IMAGO_OK;
-}
-
-/* ---- Writing. */
-
-/* What is found on the pages that were copied. The words of the runs are gathered apart from the
- * table, which is written before them. */
-typedef struct twin_writing {
-	const imago_layered_attachment *source;
-	const imago_heap *file;
-	imago_addr start;
-	uint64_t position; /* behind the last run, from start on */
-	uint64_t num_runs;
-	imago_writer table, changed;
-} twin_writing;
-
-static void
-write_number(imago_writer *writer, uint64_t number)
-{
-	uint8_t bytes[LONGEST_NUMBER];
-	size_t size = 0;
-	for (; number >= 0x80; number >>= 7) {
-		bytes[size++] = (uint8_t)(number | 0x80);
-	}
-	bytes[size++] = (uint8_t)number;
-	imago_write_bytes(writer, bytes, size);
-}
-
-static void
-add_run(twin_writing *writing, uint64_t position, const uint8_t *bytes, uint64_t size)
-{
-	write_number(&writing->table, (position - writing->position) / UNIT);
-	write_number(&writing->table, size / UNIT);
-	imago_write_bytes(&writing->changed, bytes, size);
-	writing->position = position + size;
-	writing->num_runs++;
-}
-
-/* The words of a range that differ. Ranges are looked at in ascending order; a run that goes on
- * where the last one ended cannot be told from it, so it waits until it is whole. */
-typedef struct open_run {
-	uint64_t position, size; /* size 0: none */
-	const uint8_t *bytes;
-} open_run;
-
-static void
-close_run(twin_writing *writing, open_run *run)
-{
-	if (run->size > 0) {
-		add_run(writing, run->position, run->bytes, run->size);
-	}
-	run->size = 0;
-}
-
-static void
-compare_range(twin_writing *writing, open_run *run, const imago_segment *segment, uint64_t from,
-              uint64_t to)
-{
-	uint64_t segment_position = segment->start - writing->start;
-	const uint8_t *now = writing->source->mapping.bytes + segment_position;
-	for (uint64_t i = from; i < to; i += UNIT) {
-		if (memcmp(now + i, segment->bytes + i, UNIT) == 0) {
-			continue;
-		}
-		if (run->size == 0 || run->position + run->size != segment_position + i) {
-			close_run(writing, run);
-			*run = (open_run){segment_position + i, 0, now + i};
-		}
-		run->size += UNIT;
-	}
-}
-
-typedef struct page_walk {
-	twin_writing *writing;
-	open_run run;
-	uint64_t page_size; /* the host's */
-} page_walk;
-
-/* A row of pages that this process has copied: of the section with that number. */
-static void
-see_pages(size_t section, imago_addr address, uint64_t num_pages, void *payload)
-{
-	page_walk *walk = payload;
-	const imago_segment *segment = &walk->writing->file->segments[section];
-	uint64_t from = address - segment->start;
-	uint64_t to = from + num_pages * walk->page_size;
-	compare_range(walk->writing, &walk->run, segment, from < segment->size ? from : segment->size,
-	              to < segment->size ? to : segment->size);
-}
-
-static imago_status
-compare_pages(twin_writing *writing, imago_error *error)
-{
-	page_walk walk = {.writing = writing, .page_size = (uint64_t)sysconf(_SC_PAGESIZE)};
-	imago_status status =
-	    imago_attachment_pages(writing->source->attachment, NULL, see_pages, &walk, error);
-	if (status == IMAGO_EUNSUPPORTED) {
-		for (size_t i = 0; i < writing->file->num_segments; i++) {
-			const imago_segment *segment = &writing->file->segments[i];
-			compare_range(writing, &walk.run, segment, 0, segment->size);
-		}
-		status = IMAGO_OK;
-	}
-	if (status == IMAGO_OK) {
-		close_run(writing, &walk.run);
-	}
-	return status;
-}
-
-static void
-write_file(const twin_writing *writing, const imago_memory_mapping *now, imago_writer *writer)
-{
-	const imago_layered_attachment *source = writing->source;
-	uint64_t start = writer->size;
-	imago_twin_head head = {
-	    .layout = now->layout,
-	    .source_used = source->source_used,
-	    .used = now->used,
-	    .num_runs = writing->num_runs,
-	    .table_size = writing->table.size,
-	    .changed_size = writing->changed.size,
-	    .fields = now->header,
-	};
-	memcpy(head.source, source->head.identity, sizeof head.source);
-	head.fields.data_size = source->head.fields.data_size + (now->used - source->source_used);
-	imago_write_zeros(writer, IMAGO_TWIN_HEADER);
-	imago_write_bytes(writer, writing->table.bytes, writing->table.size);
-	imago_write_bytes(writer, writing->changed.bytes, writing->changed.size);
-	imago_write_bytes(writer, now->bytes + source->source_used, now->used - source->source_used);
-	if (writer->status == IMAGO_OK) {
-		imago_twin_encode(&head, writer->bytes + start, writer->size - start);
-	}
-}
-
-imago_status
-imago_twin_write(const imago_layered_attachment *source, const imago_memory_mapping *now,
-                 const imago_heap *file, imago_writer *writer, imago_error *error)
-{
-	twin_writing writing = {.source = source, .file = file, .start = source->head.start};
-	if (writer->status != IMAGO_OK) {
-		return writer->status;
-	}
-	if (source->distance != 0 || now->bytes != source->mapping.bytes ||
-	    now->used < source->source_used) {
-		return imago_fail(error, IMAGO_EUSAGE, "source of a twin", IMAGO_NO_OFFSET,
-		                  source->distance, 0);
-	}
-	imago_writer_init(&writing.table, writer->allocator, writer->layout, error);
-	imago_writer_init(&writing.changed, writer->allocator, writer->layout, error);
-	imago_status status = compare_pages(&writing, error);
-	if (status == IMAGO_OK && writing.table.status != IMAGO_OK) {
-		status = writing.table.status;
-	}
-	if (status == IMAGO_OK && writing.changed.status != IMAGO_OK) {
-		status = writing.changed.status;
-	}
-	if (status == IMAGO_OK) {
-		write_file(&writing, now, writer);
-		status = writer->status;
-	}
-	imago_writer_release(&writing.changed);
-	imago_writer_release(&writing.table);
-	return status;
-}
-
-/* ---- Attaching. */
-
-/* Copies a run to its place; false when that is in no section of objects. */
-static bool
-put_run(const imago_layered_attachment *out, const imago_twin_run *run)
-{
-	const imago_layered_head *head = &out->head;
-	for (size_t i = 0; i < head->num_sections; i++) {
-		const imago_layered_section *section = &head->sections[i];
-		uint64_t past = run->address - section->address;
-		if (section->kind == IMAGO_LAYERED_OBJECTS && run->address >= section->address &&
-		    imago_range_fits(past, run->size, section->size - IMAGO_BRIDGE_SIZE)) {
-			memcpy(out->mapping.bytes + (run->address - head->start), run->bytes,
-			       (size_t)run->size);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A bridge that spans nothing, behind the new objects. */
-static void
-put_last_bridge(const imago_layered_attachment *out)
-{
-	uint8_t *bridge = out->mapping.bytes + out->mapping.used;
-	bool wide = out->head.layout.word_bytes == 8;
-	uint64_t header = wide ? UINT64_C(0x0080000049000003) : UINT64_C(0x008000004A000003);
-	imago_store_u64(bridge, header, out->head.layout.byte_order);
-	imago_store_u64(bridge + UNIT, 0, out->head.layout.byte_order);
-}
-
-/* What is put in place of a source whose file may be cut meanwhile. */
-typedef struct placing {
-	imago_layered_attachment *out;
-	const imago_twin_head *twin;
-	const uint8_t *bytes;
-	imago_error *error;
-} placing;
-
-static imago_status
-put_in_place(void *payload)
-{
-	const placing *what = payload;
-	imago_layered_attachment *out = what->out;
-	const imago_twin_head *twin = what->twin;
-	const uint8_t *bytes = what->bytes;
-	imago_twin_reader reader;
-	imago_twin_run run;
-	imago_twin_reader_init(&reader, twin, bytes, out->head.start);
-	while (imago_twin_next(&reader, &run)) {
-		if (!put_run(out, &run)) {
-			return imago_fail(what->error, IMAGO_ERANGE, "run outside all sections",
-			                  (uint64_t)(run.bytes - bytes), run.address, 0);
-		}
-	}
-	uint64_t new_size = twin->used - twin->source_used;
-	if (new_size > 0) {
-		memcpy(out->mapping.bytes + twin->source_used, bytes + reader.data, (size_t)new_size);
-		out->mapping.used = twin->used;
-		put_last_bridge(out);
-	}
-	out->mapping.header = twin->fields;
-	/* What was known of the source need not hold of what was changed in it. */
-	out->mapping.ready = false;
-	out->mapping.remembered = NULL;
-	return IMAGO_OK;
-}
-
-imago_status
-imago_twin_attach(imago_layered_attachment *out, const uint8_t *bytes, uint64_t size,
-                  int source_descriptor, uint64_t room, imago_allocator *allocator,
-                  imago_error *error)
-{
-	imago_twin_head twin;
-	imago_layered_attach_options options = {.attach.relocation = IMAGO_RELOCATION_NONE};
-	*out = (imago_layered_attachment){.attachment = NULL};
-	imago_status status = imago_twin_decode(&twin, bytes, size, error);
-	if (status != IMAGO_OK) {
-		return status;
-	}
-	if (!imago_checked_add(room, twin.used - twin.source_used, &options.room) ||
-	    !imago_checked_add(options.room, IMAGO_LAYERED_PAGE, &options.room)) {
-		return imago_fail(error, IMAGO_ELIMIT, "room behind an image", IMAGO_NO_OFFSET, room, 0);
-	}
-	status = imago_layered_attach(out, source_descriptor, &options, allocator, error);
-	if (status != IMAGO_OK) {
-		return status;
-	}
-	bool same = memcmp(twin.source, out->head.identity, sizeof twin.source) == 0 &&
-	            twin.source_used == out->source_used &&
-	            twin.layout.word_bytes == out->head.layout.word_bytes &&
-	            twin.layout.byte_order == out->head.layout.byte_order;
-	placing what = {out, &twin, bytes, error};
-	status = same ? imago_attachment_guard(out->attachment, put_in_place, &what, error)
-	              : imago_fail(error, IMAGO_ESTRUCTURE, "source of a twin", AT_SOURCE, 0, 0);
-	if (status != IMAGO_OK) {
-		imago_layered_detach(out);
-	}
-	return status;
 }

@@ -270,10 +270,7 @@ genuine_images_run_where_they_are_mapped(void **state)
 static bool
 is_of_this_host(const test_layout *layout)
 {
-	const uint16_t one = 1;
-	uint8_t first;
-	memcpy(&first, &one, 1);
-	return (layout->layout.byte_order == IMAGO_LITTLE_ENDIAN) == (first == 1);
+	return layout->layout.byte_order == imago_host_order();
 }
 
 static void

@@ -166,10 +166,7 @@ expect_parts_to_be_the_whole(const imago_heap *heap, uint64_t fuel)
 static bool
 is_of_this_host(const test_layout *layout)
 {
-	const uint16_t one = 1;
-	uint8_t first;
-	memcpy(&first, &one, 1);
-	return (layout->layout.byte_order == IMAGO_LITTLE_ENDIAN) == (first == 1);
+	return layout->layout.byte_order == imago_host_order();
 }
 
 static const test_layout *

@@ -11,43 +11,15 @@
 #include "assertions.h"
 #include "mapped.h"
 
-typedef struct fixture {
-	mapped_file file;
-	imago_allocator allocator;
-	imago_error error;
-	imago_relocation ways[4];
-	size_t num_ways;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	fixture *f = calloc(1, sizeof *f);
-	mapped_make(&f->file, mapped_layouts[0]);
-	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
-	f->num_ways = mapped_ways(f->ways);
-	*state = f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	mapped_release(&f->file);
-	free(f);
-	return 0;
-}
-
 static void
-choose_layout(fixture *f, imago_layout layout)
+choose_layout(mapped_fixture *f, imago_layout layout)
 {
 	mapped_release(&f->file);
 	mapped_make(&f->file, layout);
 }
 
 static imago_attachment *
-attach(fixture *f, imago_attach_place place, uint64_t base, imago_relocation way)
+attach(mapped_fixture *f, imago_attach_place place, uint64_t base, imago_relocation way)
 {
 	imago_attachment *attachment = NULL;
 	const imago_attach_options options = {place, base, way};
@@ -58,7 +30,7 @@ attach(fixture *f, imago_attach_place place, uint64_t base, imago_relocation way
 }
 
 static imago_attachment *
-attach_elsewhere(fixture *f, imago_relocation way)
+attach_elsewhere(mapped_fixture *f, imago_relocation way)
 {
 	return attach(f, IMAGO_PLACE_ANYWHERE, 0, way);
 }
@@ -66,7 +38,7 @@ attach_elsewhere(fixture *f, imago_relocation way)
 static void
 at_the_wanted_address_nothing_is_relocated(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t i = 0; i < 4; i++) {
 		choose_layout(f, mapped_layouts[i]);
 		if (f->file.plan.start == 0) {
@@ -91,7 +63,7 @@ at_the_wanted_address_nothing_is_relocated(void **state)
 static void
 elsewhere_marked_words_move_along(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t i = 0; i < 4; i++) {
 		choose_layout(f, mapped_layouts[i]);
 		for (size_t j = 0; j < f->num_ways; j++) {
@@ -111,7 +83,7 @@ elsewhere_marked_words_move_along(void **state)
 static void
 bases_may_overlap_the_wanted_addresses(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	const uint64_t span = f->file.plan.span;
 	const uint64_t page = f->file.page_size;
 	const uint64_t distances[] = {page,        5 * page, 16 * page, span / 2 / page * page,
@@ -131,7 +103,7 @@ bases_may_overlap_the_wanted_addresses(void **state)
 
 /* How many faults there were, and pages, when a page of the long section has been looked at. */
 static void
-expect_faults(const fixture *f, const imago_attachment *attachment, uint64_t page,
+expect_faults(const mapped_fixture *f, const imago_attachment *attachment, uint64_t page,
               uint64_t num_faults, uint64_t num_pages)
 {
 	mapped_expect_word(&f->file, attachment, 1, page * f->file.page_size + 16);
@@ -143,7 +115,7 @@ expect_faults(const fixture *f, const imago_attachment *attachment, uint64_t pag
 static void
 pages_are_relocated_when_they_are_touched(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
 		const imago_attachment_facts before = imago_attachment_facts_of(attachment);
@@ -176,7 +148,7 @@ pages_are_relocated_when_they_are_touched(void **state)
 static void
 where_the_wanted_address_is_taken_another_is(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	const imago_attach_plan *plan = &f->file.plan;
 	/* Of the whole span, only the last page is taken. */
 	uint8_t *taken =
@@ -206,7 +178,7 @@ where_the_wanted_address_is_taken_another_is(void **state)
 static void
 addresses_may_be_kept(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	static const uint64_t starts[] = {0, UINT64_C(0xfffffffffff00000), 0x1000, 0xff000000};
 	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
 		choose_layout(f, mapped_layouts[i]);
@@ -226,7 +198,7 @@ addresses_may_be_kept(void **state)
 static void
 wanted_addresses_that_no_host_has_lie_elsewhere(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	static const uint64_t starts[] = {0, 0x1000, UINT64_C(0xfffffffffff00000)};
 	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
 		mapped_want(&f->file, starts[i]);
@@ -240,7 +212,7 @@ wanted_addresses_that_no_host_has_lie_elsewhere(void **state)
 static void
 bytes_are_those_of_one_section(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	imago_attachment *attachment = attach_elsewhere(f, IMAGO_RELOCATION_AUTO);
 	const uint64_t delta = mapped_delta(&f->file, attachment);
 	const uint64_t page = f->file.page_size;
@@ -263,7 +235,7 @@ bytes_are_those_of_one_section(void **state)
 static void
 stores_are_seen_here_only(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *written = attach_elsewhere(f, f->ways[j]);
 		imago_attachment *other = attach_elsewhere(f, f->ways[j]);
@@ -290,7 +262,7 @@ stores_are_seen_here_only(void **state)
 
 /* The signal that ends a child which stores into a section, or 0. */
 static int
-signal_of_store(fixture *f, imago_attachment *attachment, size_t section, bool read_before)
+signal_of_store(mapped_fixture *f, imago_attachment *attachment, size_t section, bool read_before)
 {
 	const pid_t child = fork();
 	assert_true(child >= 0);
@@ -311,7 +283,7 @@ signal_of_store(fixture *f, imago_attachment *attachment, size_t section, bool r
 static void
 stores_into_sections_to_read_trap(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	signal(SIGSEGV, SIG_DFL); /* instead of cmocka's, which would go on with the next test */
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
@@ -328,7 +300,7 @@ stores_into_sections_to_read_trap(void **state)
 static void
 room_is_zeroed_memory_between_and_behind(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	imago_attachment *attachment = attach_elsewhere(f, IMAGO_RELOCATION_AUTO);
 	const imago_attachment_facts facts = imago_attachment_facts_of(attachment);
 	const uint64_t page = f->file.page_size;
@@ -372,7 +344,7 @@ room_is_zeroed_memory_between_and_behind(void **state)
 static void
 what_is_filled_may_be_handed_to_system_calls(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		int ends[2];
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
@@ -409,7 +381,7 @@ what_is_filled_may_be_handed_to_system_calls(void **state)
 static void
 many_lie_side_by_side(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	enum { NUM = 40 };
 	imago_attachment *attachments[NUM];
 	for (size_t i = 0; i < NUM; i++) {
@@ -432,25 +404,29 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(at_the_wanted_address_nothing_is_relocated, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(elsewhere_marked_words_move_along, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(bases_may_overlap_the_wanted_addresses, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(pages_are_relocated_when_they_are_touched, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(where_the_wanted_address_is_taken_another_is, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(addresses_may_be_kept, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(wanted_addresses_that_no_host_has_lie_elsewhere, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(bytes_are_those_of_one_section, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(stores_are_seen_here_only, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(stores_into_sections_to_read_trap, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(room_is_zeroed_memory_between_and_behind, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(what_is_filled_may_be_handed_to_system_calls, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(many_lie_side_by_side, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(at_the_wanted_address_nothing_is_relocated, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(elsewhere_marked_words_move_along, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(bases_may_overlap_the_wanted_addresses, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(pages_are_relocated_when_they_are_touched, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(where_the_wanted_address_is_taken_another_is, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(addresses_may_be_kept, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(wanted_addresses_that_no_host_has_lie_elsewhere,
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(bytes_are_those_of_one_section, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(stores_are_seen_here_only, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(stores_into_sections_to_read_trap, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(room_is_zeroed_memory_between_and_behind, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(what_is_filled_may_be_handed_to_system_calls, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(many_lie_side_by_side, mapped_set_up, mapped_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,36 +11,8 @@
 #include "imago/pages.h"
 #include "mapped.h"
 
-typedef struct fixture {
-	mapped_file file;
-	imago_allocator allocator;
-	imago_error error;
-	imago_relocation ways[4];
-	size_t num_ways;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	fixture *f = calloc(1, sizeof *f);
-	mapped_make(&f->file, mapped_layouts[0]);
-	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
-	f->num_ways = mapped_ways(f->ways);
-	*state = f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	mapped_release(&f->file);
-	free(f);
-	return 0;
-}
-
 static imago_attachment *
-attach_elsewhere(fixture *f, imago_relocation way)
+attach_elsewhere(mapped_fixture *f, imago_relocation way)
 {
 	imago_attachment *attachment = NULL;
 	const imago_attach_options options = {IMAGO_PLACE_ANYWHERE, 0, way};
@@ -76,7 +48,7 @@ expect_success(pid_t child)
 static void
 a_child_sees_what_was_not_touched_before(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
 		mapped_expect_word(&f->file, attachment, 1, 8); /* this was */
@@ -93,7 +65,7 @@ a_child_sees_what_was_not_touched_before(void **state)
 static void
 so_does_a_grandchild(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
 		const pid_t child = fork_once();
@@ -116,7 +88,7 @@ so_does_a_grandchild(void **state)
 static void
 stores_are_inherited_and_then_parted(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	const uint64_t page = f->file.page_size;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		int ends[2];
@@ -150,7 +122,7 @@ stores_are_inherited_and_then_parted(void **state)
 static void
 a_child_may_detach_and_attach(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[j]);
 		const pid_t child = fork_once();
@@ -171,7 +143,7 @@ a_child_may_detach_and_attach(void **state)
 static void
 no_way_needs_rights(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (geteuid() != 0) {
 		skip(); /* then all other tests say so */
 	}
@@ -239,7 +211,7 @@ touch_and_store(void *payload)
 static void
 threads_that_touch_a_page_at_once_see_it_whole(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t round = 0; round < 20 * f->num_ways; round++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[round % f->num_ways]);
 		crew c = {.file = &f->file, .attachment = attachment};
@@ -274,7 +246,7 @@ threads_that_touch_a_page_at_once_see_it_whole(void **state)
 static void
 children_made_among_busy_threads_see_the_same(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t round = 0; round < 10 * f->num_ways; round++) {
 		imago_attachment *attachment = attach_elsewhere(f, f->ways[round % f->num_ways]);
 		crew c = {.file = &f->file, .attachment = attachment};
@@ -338,7 +310,7 @@ come_and_go(void *payload)
 static void
 threads_attach_and_detach_at_once(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	crew c = {.file = &f->file};
 	worker workers[NUM_THREADS];
 	pthread_barrier_init(&c.begin, NULL, NUM_THREADS);
@@ -357,17 +329,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_child_sees_what_was_not_touched_before, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(so_does_a_grandchild, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(stores_are_inherited_and_then_parted, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_child_may_detach_and_attach, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(no_way_needs_rights, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(threads_that_touch_a_page_at_once_see_it_whole, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(children_made_among_busy_threads_see_the_same, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(threads_attach_and_detach_at_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_child_sees_what_was_not_touched_before, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(so_does_a_grandchild, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(stores_are_inherited_and_then_parted, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_child_may_detach_and_attach, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(no_way_needs_rights, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(threads_that_touch_a_page_at_once_see_it_whole,
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(children_made_among_busy_threads_see_the_same,
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(threads_attach_and_detach_at_once, mapped_set_up,
+	                                    mapped_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,36 +15,8 @@
 #include "assertions.h"
 #include "mapped.h"
 
-typedef struct fixture {
-	mapped_file file;
-	imago_allocator allocator;
-	imago_error error;
-	imago_relocation ways[4];
-	size_t num_ways;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	fixture *f = calloc(1, sizeof *f);
-	mapped_make(&f->file, mapped_layouts[0]);
-	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
-	f->num_ways = mapped_ways(f->ways);
-	*state = f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	mapped_release(&f->file);
-	free(f);
-	return 0;
-}
-
 static imago_attachment *
-attach(fixture *f, imago_attach_place place, imago_relocation way)
+attach(mapped_fixture *f, imago_attach_place place, imago_relocation way)
 {
 	imago_attachment *attachment = NULL;
 	const imago_attach_options options = {place, 0, way};
@@ -82,21 +54,21 @@ read_all(void *payload)
 }
 
 static reading
-reading_of(const fixture *f, imago_attachment *attachment)
+reading_of(const mapped_fixture *f, imago_attachment *attachment)
 {
 	return (reading){.file = &f->file, .attachment = attachment, .wrong_from = UINT64_MAX};
 }
 
 /* A new file for the next cut. */
 static void
-make_anew(fixture *f)
+make_anew(mapped_fixture *f)
 {
 	close(f->file.descriptor);
 	f->file.descriptor = mapped_descriptor(f->file.bytes, f->file.size);
 }
 
 static void
-expect_cut(fixture *f, imago_attachment *attachment, uint64_t cut)
+expect_cut(mapped_fixture *f, imago_attachment *attachment, uint64_t cut)
 {
 	reading r = reading_of(f, attachment);
 	f->error = (imago_error){.status = IMAGO_OK};
@@ -114,7 +86,7 @@ expect_cut(fixture *f, imago_attachment *attachment, uint64_t cut)
 
 /* Around the page with that number: one byte less, all, one more. */
 static uint64_t
-cut_of(const fixture *f, unsigned number)
+cut_of(const mapped_fixture *f, unsigned number)
 {
 	const uint64_t at = (uint64_t)(number / 3) * f->file.page_size + number % 3;
 	return at == 0 ? 0 : at - 1;
@@ -123,7 +95,7 @@ cut_of(const fixture *f, unsigned number)
 static void
 no_cut_ends_the_process_or_goes_unseen(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!mapped_gone_pages_are_told()) {
 		skip();
 	}
@@ -147,7 +119,7 @@ no_cut_ends_the_process_or_goes_unseen(void **state)
 static void
 what_was_read_before_the_cut_may_be_gone_too(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!mapped_gone_pages_are_told()) {
 		skip();
 	}
@@ -171,7 +143,7 @@ what_was_read_before_the_cut_may_be_gone_too(void **state)
 static void
 filling_tells_of_a_cut(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!mapped_gone_pages_are_told()) {
 		skip();
 	}
@@ -201,7 +173,7 @@ filling_tells_of_a_cut(void **state)
 static void
 a_file_cut_before_is_refused(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	imago_attachment *attachment;
 	assert_int_equal(ftruncate(f->file.descriptor, (off_t)f->file.size - 1), 0);
 	assert_status(imago_attach(&attachment, f->file.descriptor, &f->file.plan, NULL, &f->allocator,
@@ -212,7 +184,7 @@ a_file_cut_before_is_refused(void **state)
 static void
 a_file_written_in_place_is_found_out(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, f->ways[j]);
 		reading r = reading_of(f, attachment);
@@ -236,7 +208,7 @@ a_file_written_in_place_is_found_out(void **state)
 static void
 a_file_that_grows_is_found_out(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_AUTO);
 	assert_int_equal(ftruncate(f->file.descriptor, (off_t)f->file.size + 1), 0);
 	assert_status(imago_attachment_check_file(attachment, &f->error), &f->error, IMAGO_EIO);
@@ -247,7 +219,7 @@ a_file_that_grows_is_found_out(void **state)
 static void
 a_newer_file_under_its_name_is_no_change(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	const char *folder = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
 	char path[256];
 	char newer[256];
@@ -279,7 +251,7 @@ refuse(void *payload)
 static void
 a_guarded_function_has_its_own_status(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_AUTO);
 	assert_int_equal(imago_attachment_guard(attachment, refuse, NULL, &f->error), IMAGO_ELIMIT);
 	imago_detach(attachment);
@@ -313,7 +285,7 @@ guard_inner(void *payload)
 static void
 the_guard_of_the_attachment_is_the_one_that_ends(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!mapped_gone_pages_are_told()) {
 		skip();
 	}
@@ -365,7 +337,7 @@ cut_soon(void *payload)
 static void
 a_cut_under_a_reader_ends_the_reading(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!mapped_gone_pages_are_told()) {
 		skip();
 	}
@@ -393,7 +365,7 @@ a_cut_under_a_reader_ends_the_reading(void **state)
 static void
 an_unguarded_page_that_is_gone_raises_SIGBUS(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	signal(SIGSEGV, SIG_DFL); /* instead of cmocka's, which would go on with the next test */
 	signal(SIGBUS, SIG_DFL);
 	for (size_t j = 0; j < f->num_ways; j++) {
@@ -434,7 +406,7 @@ earlier_handler(int number, siginfo_t *info, void *context)
 static void
 faults_elsewhere_go_to_the_earlier_handler(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!mapped_gone_pages_are_told()) {
 		skip();
 	}
@@ -476,23 +448,29 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(no_cut_ends_the_process_or_goes_unseen, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(what_was_read_before_the_cut_may_be_gone_too, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(filling_tells_of_a_cut, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_file_cut_before_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_file_written_in_place_is_found_out, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_file_that_grows_is_found_out, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_newer_file_under_its_name_is_no_change, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(a_guarded_function_has_its_own_status, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(the_guard_of_the_attachment_is_the_one_that_ends, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(a_cut_under_a_reader_ends_the_reading, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(an_unguarded_page_that_is_gone_raises_SIGBUS, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(faults_elsewhere_go_to_the_earlier_handler, set_up,
-	                                    tear_down),
+	    cmocka_unit_test_setup_teardown(no_cut_ends_the_process_or_goes_unseen, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(what_was_read_before_the_cut_may_be_gone_too, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(filling_tells_of_a_cut, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_file_cut_before_is_refused, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_file_written_in_place_is_found_out, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_file_that_grows_is_found_out, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_newer_file_under_its_name_is_no_change, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_guarded_function_has_its_own_status, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(the_guard_of_the_attachment_is_the_one_that_ends,
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_cut_under_a_reader_ends_the_reading, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(an_unguarded_page_that_is_gone_raises_SIGBUS, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(faults_elsewhere_go_to_the_earlier_handler, mapped_set_up,
+	                                    mapped_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -277,3 +277,23 @@ mapped_gone_pages_are_told(void)
 	}
 	return told;
 }
+
+int
+mapped_set_up(void **state)
+{
+	mapped_fixture *f = calloc(1, sizeof *f);
+	mapped_make(&f->file, mapped_layouts[0]);
+	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
+	f->num_ways = mapped_ways(f->ways);
+	*state = f;
+	return 0;
+}
+
+int
+mapped_tear_down(void **state)
+{
+	mapped_fixture *f = *state;
+	mapped_release(&f->file);
+	free(f);
+	return 0;
+}

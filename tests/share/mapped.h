@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "imago/allocator.h"
 #include "imago/attach.h"
+#include "imago/error.h"
 
 enum { MAPPED_SECTIONS = 5 };
 
@@ -24,6 +26,19 @@ typedef struct mapped_file {
  * span is free now. */
 void mapped_make(mapped_file *file, imago_layout layout);
 void mapped_release(mapped_file *file);
+
+/* What most tests begin with: a file of the first layout, and what attaching it needs. */
+typedef struct mapped_fixture {
+	mapped_file file;
+	imago_allocator allocator;
+	imago_error error;
+	imago_relocation ways[4];
+	size_t num_ways;
+} mapped_fixture;
+
+/* Set-up and tear-down of a test whose state is a fixture. */
+int mapped_set_up(void **state);
+int mapped_tear_down(void **state);
 
 /* Makes the plan want another start. */
 void mapped_want(mapped_file *file, uint64_t start);

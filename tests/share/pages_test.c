@@ -13,36 +13,8 @@
 
 enum { MAX_PAGES = 128 };
 
-typedef struct fixture {
-	mapped_file file;
-	imago_allocator allocator;
-	imago_error error;
-	imago_relocation ways[4];
-	size_t num_ways;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	fixture *f = calloc(1, sizeof *f);
-	mapped_make(&f->file, mapped_layouts[0]);
-	imago_allocator_init(&f->allocator, IMAGO_UNLIMITED);
-	f->num_ways = mapped_ways(f->ways);
-	*state = f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	mapped_release(&f->file);
-	free(f);
-	return 0;
-}
-
 static imago_attachment *
-attach(fixture *f, imago_attach_place place, imago_relocation way)
+attach(mapped_fixture *f, imago_attach_place place, imago_relocation way)
 {
 	imago_attachment *attachment = NULL;
 	const imago_attach_options options = {place, 0, way};
@@ -77,14 +49,14 @@ see(size_t section, imago_addr address, uint64_t num_pages, void *payload)
 }
 
 static seen_pages
-seen_of(fixture *f, const imago_attachment *attachment)
+seen_of(mapped_fixture *f, const imago_attachment *attachment)
 {
 	return (seen_pages){.file = &f->file, .base = imago_attachment_facts_of(attachment).base};
 }
 
 /* False where the map is another process's, as under an emulator. */
 static bool
-pages_can_be_counted(fixture *f)
+pages_can_be_counted(mapped_fixture *f)
 {
 	imago_page_counts counts[MAPPED_SECTIONS];
 	imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_NONE);
@@ -110,7 +82,7 @@ expect_counts(const imago_page_counts *counts, uint64_t absent, uint64_t shared,
 static void
 an_untouched_attachment_costs_nothing(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!pages_can_be_counted(f)) {
 		skip();
 	}
@@ -138,7 +110,7 @@ an_untouched_attachment_costs_nothing(void **state)
 static void
 pages_without_addresses_have_no_private_bytes_anywhere(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!pages_can_be_counted(f)) {
 		skip();
 	}
@@ -167,7 +139,7 @@ pages_without_addresses_have_no_private_bytes_anywhere(void **state)
 static void
 private_pages_are_those_brought_in_or_written(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	if (!pages_can_be_counted(f)) {
 		skip();
 	}
@@ -192,7 +164,7 @@ private_pages_are_those_brought_in_or_written(void **state)
 static void
 memory_is_measured(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	imago_memory_use use;
 	imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_AUTO);
 	if (imago_attachment_memory(attachment, &use, &f->error) != IMAGO_OK ||
@@ -213,7 +185,7 @@ memory_is_measured(void **state)
 }
 
 static bool
-track(fixture *f, imago_attachment *attachment)
+track(mapped_fixture *f, imago_attachment *attachment)
 {
 	const imago_status status = imago_attachment_track(attachment, &f->error);
 	if (status != IMAGO_OK) {
@@ -224,7 +196,7 @@ track(fixture *f, imago_attachment *attachment)
 }
 
 static uint64_t
-num_written(fixture *f, imago_attachment *attachment, bool reset, seen_pages *seen)
+num_written(mapped_fixture *f, imago_attachment *attachment, bool reset, seen_pages *seen)
 {
 	*seen = seen_of(f, attachment);
 	assert_ok(imago_attachment_written(attachment, reset, see, seen, &f->error), &f->error);
@@ -235,7 +207,7 @@ num_written(fixture *f, imago_attachment *attachment, bool reset, seen_pages *se
 static void
 written_pages_are_told_and_no_others(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	const uint64_t page = f->file.page_size;
 	for (size_t j = 0; j < f->num_ways + 1; j++) {
 		const imago_attach_place place =
@@ -293,7 +265,7 @@ count_pages(size_t section, imago_addr address, uint64_t num_pages, void *payloa
 static void
 all_runs_are_told(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	const uint64_t page = f->file.page_size;
 	const uint64_t num_pages = 600;
 	uint8_t *bytes = calloc(1, (size_t)(num_pages * page));
@@ -327,7 +299,7 @@ all_runs_are_told(void **state)
 static void
 a_child_tracks_nothing_until_it_asks(void **state)
 {
-	fixture *f = *state;
+	mapped_fixture *f = *state;
 	signal(SIGSEGV, SIG_DFL); /* instead of cmocka's, for the child */
 	for (size_t j = 0; j < f->num_ways; j++) {
 		imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, f->ways[j]);
@@ -361,15 +333,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(an_untouched_attachment_costs_nothing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_untouched_attachment_costs_nothing, mapped_set_up,
+	                                    mapped_tear_down),
 	    cmocka_unit_test_setup_teardown(pages_without_addresses_have_no_private_bytes_anywhere,
-	                                    set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(private_pages_are_those_brought_in_or_written, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(memory_is_measured, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(written_pages_are_told_and_no_others, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(all_runs_are_told, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_child_tracks_nothing_until_it_asks, set_up, tear_down),
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(private_pages_are_those_brought_in_or_written,
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(memory_is_measured, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(written_pages_are_told_and_no_others, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(all_runs_are_told, mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(a_child_tracks_nothing_until_it_asks, mapped_set_up,
+	                                    mapped_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

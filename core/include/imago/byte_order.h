@@ -12,6 +12,16 @@
 #include "imago/compiler.h"
 #include "imago/layout.h"
 
+/* The order of the machine that this runs on: that of images which run where they are mapped. */
+IMAGO_ALWAYS_INLINE imago_byte_order
+imago_host_order(void)
+{
+	const uint16_t one = 1;
+	uint8_t first;
+	memcpy(&first, &one, 1);
+	return first == 1 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
+}
+
 IMAGO_ALWAYS_INLINE uint16_t
 imago_load_u16(const uint8_t *bytes, imago_byte_order order)
 {

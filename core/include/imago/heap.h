@@ -193,6 +193,10 @@ IMAGO_API imago_status imago_heap_refresh_header(imago_heap *heap,
 IMAGO_API imago_status imago_heap_set_bridges(imago_heap *heap, imago_bridges bridges,
                                               imago_error *error) IMAGO_NODISCARD;
 
+/* Writes the bridge that ends old space, of IMAGO_BRIDGE_SIZE bytes and in memory style: it spans
+ * nothing. */
+IMAGO_API void imago_put_last_bridge(uint8_t *bridge, imago_layout layout);
+
 /* A deep copy that owns, and may write, all its bytes. */
 IMAGO_API imago_status imago_heap_copy(imago_heap **out, const imago_heap *heap,
                                        imago_allocator *allocator,
