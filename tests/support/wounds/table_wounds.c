@@ -9,6 +9,7 @@ enum {
 	MARK_STACK = IMAGO_FIRST_PRIVATE_ROOT,
 	WEAKLINGS,
 	REMEMBERED_SET = MARK_STACK + 3,
+	UNUSED_ROOT = MARK_STACK + 6,
 };
 enum { UNUSED_ENTRY = 500, FREE_CLASS_HASH = 999, MANY_PAGES = 300 };
 
@@ -166,7 +167,24 @@ remember_class_page(corpus_case *here)
 	set_root(here, REMEMBERED_SET, root_at(here, 0));
 }
 
+static void
+lead_unused_root_outside(corpus_case *here)
+{
+	set_root(here, UNUSED_ROOT,
+	         here->layout->layout.word_bytes == 8 ? UINT64_C(8) << 40 : 0x7FFFFFF8);
+}
+
+static void
+lead_unused_root_into_object(corpus_case *here)
+{
+	set_root(here, UNUSED_ROOT, here->fixture.array + 8);
+}
+
 const wound hidden_root_wounds[] = {
+    {"an unused root that leads nowhere", "oop.outside", CORPUS_SPUR, 0, NULL,
+     lead_unused_root_outside, NULL},
+    {"an unused root that leads into an object", "oop.notObjectStart", CORPUS_SPUR, 0, NULL,
+     lead_unused_root_into_object, NULL},
     {"an empty object stack", "", CORPUS_SPUR, 0, add_stack_pages, use_empty_stack, NULL},
     {"an object stack of two pages and a free one", "", CORPUS_SPUR, 0, add_stack_pages,
      use_chained_pages, NULL},
