@@ -2,7 +2,8 @@
  *
  * bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]
  * [--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] [--layered-mib N]
- * [share|tiers|layered]: exit status 0 when all was measured, whatever the figures; 2 otherwise. */
+ * [--align-mib N] [share|tiers|layered|alignment]: exit status 0 when all was measured, whatever
+ * the figures; 2 otherwise. */
 #define _GNU_SOURCE /* sched_setaffinity, mallopt's neighbours */
 #include "bench.h"
 
@@ -246,12 +247,14 @@ main(int argc, char **argv)
 	uint64_t tier_mib = number_after(argc, argv, "--tier-mib", 64);
 	uint64_t share_mib = number_after(argc, argv, "--share-mib", 1024);
 	uint64_t layered_mib = number_after(argc, argv, "--layered-mib", 256);
+	uint64_t align_mib = number_after(argc, argv, "--align-mib", 64);
 	uint64_t crowd_mib = number_after(argc, argv, "--crowd-mib", 64);
 	if (num_rounds == 0 || num_rounds > MAX_ROUNDS || wide_mib == 0 || narrow_mib == 0 ||
-	    perm_mib == 0 || share_mib == 0 || crowd_mib == 0 || tier_mib == 0 || layered_mib == 0) {
+	    perm_mib == 0 || share_mib == 0 || crowd_mib == 0 || tier_mib == 0 || layered_mib == 0 ||
+	    align_mib == 0) {
 		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N] "
 		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] "
-		           "[--layered-mib N] [share|tiers|layered]");
+		           "[--layered-mib N] [--align-mib N] [share|tiers|layered|alignment]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
 	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
@@ -262,12 +265,15 @@ main(int argc, char **argv)
 	printf("|---|---|---|---|---|---|---|\n");
 	unsigned num_missed = 0;
 	const char *only = argv[argc - 1];
-	bool all =
-	    strcmp(only, "share") != 0 && strcmp(only, "tiers") != 0 && strcmp(only, "layered") != 0;
+	bool all = strcmp(only, "share") != 0 && strcmp(only, "tiers") != 0 &&
+	           strcmp(only, "layered") != 0 && strcmp(only, "alignment") != 0;
 	if (all) {
 		num_missed += bench_one("Spur64", 68021, wide_mib, (unsigned)num_rounds);
 		num_missed += bench_one("Spur32", 6521, narrow_mib, (unsigned)num_rounds);
 		num_missed += bench_collect_rows(perm_mib, (unsigned)num_rounds);
+	}
+	if (all || strcmp(only, "alignment") == 0) {
+		bench_perm_rows(align_mib, (unsigned)num_rounds);
 	}
 	if (all || strcmp(only, "share") == 0) {
 		num_missed += bench_share_rows(share_mib, (unsigned)num_rounds);

@@ -71,6 +71,9 @@ unsigned bench_check_rows(bench_image *image, unsigned num_rounds);
 /* bench_collect.c: on images of its own, with so much permanent space. */
 unsigned bench_collect_rows(uint64_t perm_mib, unsigned num_rounds);
 
+/* bench_perm.c: on an image of its own, of about so many MiB. Nothing is asked for. */
+void bench_perm_rows(uint64_t mib, unsigned num_rounds);
+
 /* bench_share.c: on files of its own, the largest of that size. */
 unsigned bench_share_rows(uint64_t mib, unsigned num_rounds);
 
