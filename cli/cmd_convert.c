@@ -7,7 +7,7 @@
 #include "output.h"
 #include "progress.h"
 
-enum { OPTION_TO, OPTION_BYTE_ORDER, OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP };
+enum { OPTION_TO, OPTION_BYTE_ORDER, OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP, OPTION_PERM_SAVE };
 
 /* The words of --to, in the order of its table row. */
 enum target { TARGET_SPUR32, TARGET_SPUR64, TARGET_COMPOSED, TARGET_V3, TARGET_LAYERED };
@@ -22,6 +22,9 @@ static const option_spec convert_options[] = {
                          OPTION_NUMBER, 1, 65536},
     [OPTION_GAP] = {"gap", "BYTES", "leave so much room between the addresses of segments",
                     OPTION_SIZE, 0, 0},
+    [OPTION_PERM_SAVE] = {"perm-save", NULL,
+                          "OUT, layered, is to be loaded into permanent space (a perm save)",
+                          OPTION_FLAG, 0, 0},
 };
 
 static void
@@ -139,12 +142,28 @@ rebuild_options(const command_line *line, const imago_heap *heap, imago_format_i
 }
 
 static exit_status
+save_result(const command_line *line, const imago_heap *out, imago_format_id format)
+{
+	const imago_addr start = line->values[OPTION_BASE].number;
+	if (line->values[OPTION_PERM_SAVE].given) {
+		return save_perm_save(out, start, line->names[1], line->allocator);
+	}
+	return format == IMAGO_FORMAT_LAYERED
+	           ? save_layered(out, start, line->names[1], line->allocator)
+	           : save_image(out, format, line->names[1], line->allocator);
+}
+
+static exit_status
 convert_image(const command_line *line, const imago_image *in)
 {
 	imago_format_id format;
 	uint8_t word_bytes;
 	if (!choose_format(line, in, &format, &word_bytes)) {
 		return EXIT_IMAGE;
+	}
+	if (line->values[OPTION_PERM_SAVE].given && format != IMAGO_FORMAT_LAYERED) {
+		complain("convert: --perm-save needs a layered OUT: --to layered");
+		return EXIT_TROUBLE;
 	}
 	imago_rebuild_options options = rebuild_options(line, in->heap, format, word_bytes);
 	imago_rebuild_report report = {0};
@@ -162,10 +181,7 @@ convert_image(const command_line *line, const imago_image *in)
 			         error.found);
 		}
 	} else {
-		result = format == IMAGO_FORMAT_LAYERED
-		             ? save_layered(out, line->values[OPTION_BASE].number, line->names[1],
-		                            line->allocator)
-		             : save_image(out, format, line->names[1], line->allocator);
+		result = save_result(line, out, format);
 	}
 	if (result == EXIT_DONE) {
 		tell_report(&report);
@@ -232,8 +248,10 @@ const struct command convert_command = {
         "dropped or normalised. --to composed makes a folder, or one file when OUT ends in\n"
         "\".bundle\". --to layered makes sections that can be mapped, and keeps what leads back to "
         "the\n"
-        "very bytes of IN. v3 images are made from v3 images only.",
-    .examples = "  imago convert le.image be.image --byte-order big\n"
+        "very bytes of IN; with --perm-save it is a perm save, whose second half is 'imago run'.\n"
+        "v3 images are made from v3 images only.",
+    .examples = "  imago convert --to layered --perm-save in.image perm.image\n"
+                "  imago convert le.image be.image --byte-order big\n"
                 "  imago convert --to spur64 old32.image new64.image\n"
                 "  imago convert --to composed classic.image folder.image\n"
                 "  imago convert in.image out.image --base 0x10000000000 --segments 3 --gap 64K",

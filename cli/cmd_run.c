@@ -6,11 +6,21 @@
 #include "command.h"
 #include "files.h"
 #include "imago/file_system.h"
+#include "imago/layered_image.h"
+#include "imago/permanent.h"
 #include "imago/rebuild.h"
 #include "imago/vm.h"
 #include "output.h"
 
-enum { OPTION_FUEL, OPTION_ROOT, OPTION_STATS, OPTION_SNAPSHOT, OPTION_GROWTH, OPTION_COLLECT };
+enum {
+	OPTION_FUEL,
+	OPTION_ROOT,
+	OPTION_STATS,
+	OPTION_SNAPSHOT,
+	OPTION_PERM_SAVE,
+	OPTION_GROWTH,
+	OPTION_COLLECT
+};
 
 static const option_spec run_options[] = {
     [OPTION_FUEL] = {"fuel", "N", "execute at most N bytecodes (default 1G; K, M, G)", OPTION_SIZE,
@@ -20,6 +30,9 @@ static const option_spec run_options[] = {
     [OPTION_STATS] = {"stats", NULL, "print what was executed", OPTION_FLAG, 0, 0},
     [OPTION_SNAPSHOT] = {"snapshot", "OUT", "save the image as it is when the run ends",
                          OPTION_TEXT, 0, 0},
+    [OPTION_PERM_SAVE] = {"perm-save", NULL,
+                          "OUT, layered, is to be loaded into permanent space (a perm save)",
+                          OPTION_FLAG, 0, 0},
     [OPTION_GROWTH] = {"growth", "BYTES", "let the objects grow by so much (default 64M)",
                        OPTION_SIZE, 1, 0},
     [OPTION_COLLECT] = {"collect-always", "N",
@@ -91,20 +104,36 @@ lend_file(void *payload, const char *name, const uint8_t **bytes, uint64_t *size
 	return found;
 }
 
-/* Saves the running image in the format and byte order that it came in. */
-static exit_status
-save_snapshot(imago_vm *vm, const imago_image *image, const char *path, imago_allocator *allocator)
+static bool
+is_perm_save(const imago_image *image)
 {
+	return image->format == IMAGO_FORMAT_LAYERED &&
+	       imago_layered_is_perm_save(image->data, image->size);
+}
+
+/* Saves the running image in the format and byte order that it came in, or as a perm save. What
+ * came as one leaves without what is permanent and no longer used: that is its second half. */
+static exit_status
+save_snapshot(imago_vm *vm, const imago_image *image, const command_line *line)
+{
+	const char *path = line->values[OPTION_SNAPSHOT].text;
+	imago_allocator *allocator = line->allocator;
 	imago_error error = {0};
 	imago_heap *heap = NULL;
 	imago_heap *turned = NULL;
 	const imago_rebuild_options options = {.layout = image->heap->layout};
+	if (is_perm_save(image) && !imago_vm_collect(vm, true)) {
+		complain("%s: permanent space could not be collected, and nothing was saved", path);
+		return EXIT_TROUBLE;
+	}
 	imago_status status = imago_vm_snapshot(vm, &heap, allocator, &error);
 	if (status == IMAGO_OK) {
 		status = imago_rebuild(&turned, heap, &options, allocator, NULL, &error);
 	}
-	exit_status result = status == IMAGO_OK ? save_image(turned, image->format, path, allocator)
-	                                        : complain_of_error(path, &error);
+	exit_status result = status != IMAGO_OK ? complain_of_error(path, &error)
+	                     : line->values[OPTION_PERM_SAVE].given
+	                         ? save_perm_save(turned, 0, path, allocator)
+	                         : save_image(turned, image->format, path, allocator);
 	imago_heap_destroy(turned);
 	imago_heap_destroy(heap);
 	return result;
@@ -135,8 +164,9 @@ tell_end(const imago_vm_result *result)
 	return result->end == IMAGO_VM_FUEL ? EXIT_DONE : EXIT_IMAGE;
 }
 
+/* heap: the image's, or what was loaded in its place. */
 static exit_status
-execute(const imago_image *image, const command_line *line)
+execute(const imago_image *image, const imago_heap *heap, const command_line *line)
 {
 	const option_value *values = line->values;
 	run_state state = {.root = values[OPTION_ROOT].text, .allocator = line->allocator};
@@ -151,7 +181,7 @@ execute(const imago_image *image, const command_line *line)
 	imago_error error = {0};
 	imago_vm *vm = NULL;
 	imago_vm_result end;
-	if (imago_vm_create(&vm, image->heap, &options, line->allocator, &error) != IMAGO_OK) {
+	if (imago_vm_create(&vm, heap, &options, line->allocator, &error) != IMAGO_OK) {
 		return complain_of_error(line->names[0], &error);
 	}
 	imago_vm_run(vm, values[OPTION_FUEL].given ? values[OPTION_FUEL].number : DEFAULT_FUEL, &end);
@@ -161,25 +191,51 @@ execute(const imago_image *image, const command_line *line)
 		print_statistics(vm);
 	}
 	if (values[OPTION_SNAPSHOT].given) {
-		result = worse_status(
-		    result, save_snapshot(vm, image, values[OPTION_SNAPSHOT].text, line->allocator));
+		result = worse_status(result, save_snapshot(vm, image, line));
 	}
 	imago_vm_destroy(vm);
 	imago_release(line->allocator, state.bytes, state.bytes != NULL ? state.size : 0);
 	return result;
 }
 
+/* Loads a perm save into permanent space, whatever its sections say. */
+static exit_status
+load_and_execute(const imago_image *image, const command_line *line)
+{
+	imago_error error = {0};
+	imago_heap *heap;
+	if (!is_perm_save(image)) {
+		return execute(image, image->heap, line);
+	}
+	if (imago_permanent_make(&heap, image->heap, line->allocator, &error) != IMAGO_OK) {
+		return complain_of_error(line->names[0], &error);
+	}
+	exit_status result = execute(image, heap, line);
+	imago_heap_destroy(heap);
+	return result;
+}
+
 static exit_status
 run_run(const command_line *line)
 {
+	if (line->values[OPTION_PERM_SAVE].given && !line->values[OPTION_SNAPSHOT].given) {
+		complain("run: --perm-save needs --snapshot");
+		return EXIT_TROUBLE;
+	}
 	imago_image image;
 	imago_error error = {0};
 	exit_status result = open_image(&image, line->names[0], line->allocator, &error);
 	if (result == EXIT_DONE) {
 		result = require_no_errors(&image, "run", line->names[0], line->allocator);
 	}
+	if (result == EXIT_DONE && line->values[OPTION_PERM_SAVE].given &&
+	    image.heap->model != IMAGO_SPUR) {
+		complain("%s: a perm save is a layered image, and those are not made from v3 ones",
+		         line->names[0]);
+		result = EXIT_IMAGE;
+	}
 	if (result == EXIT_DONE) {
-		result = execute(&image, line);
+		result = load_and_execute(&image, line);
 	}
 	imago_image_close(&image);
 	return result;
@@ -195,10 +251,16 @@ const struct command run_command = {
         "can\n"
         "be repeated exactly), it reads only what --root lends it, and what it writes into files\n"
         "stays in memory. An image that 'imago check' finds errors in is not executed.\n\n"
+        "A perm save (--perm-save here, or 'imago convert --to layered --perm-save') is loaded "
+        "into\n"
+        "permanent space, all of it; what the run makes is in old space. --snapshot then collects\n"
+        "both, and saves them apart, without that bit: 'imago attach' maps the one, and collects\n"
+        "the other.\n\n"
         "Exit status: the image's own when it quits; 0 when its fuel is used up; else 1, or 2 as\n"
         "always.",
     .examples = "  imago run pharo.image --stats\n"
-                "  imago run loop.image --fuel 10M --snapshot later.image",
+                "  imago run loop.image --fuel 10M --snapshot later.image\n"
+                "  imago run perm.image --fuel 1M --snapshot ready.image",
     .options = run_options,
     .num_options = sizeof run_options / sizeof run_options[0],
     .min_names = 1,

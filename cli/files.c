@@ -86,22 +86,37 @@ save_bundle(const imago_heap *heap, const char *path, imago_allocator *allocator
 	return status;
 }
 
-exit_status
-save_layered(const imago_heap *heap, imago_addr start, const char *path, imago_allocator *allocator)
+static exit_status
+save_layers(const imago_heap *heap, const imago_layered_options *options, const char *path,
+            imago_allocator *allocator)
 {
 	imago_error error = {0};
 	imago_writer writer;
-	const imago_layered_options options = {.start = start};
 	progress step;
 	progress_begin(&step, "saving", path);
 	imago_writer_init(&writer, allocator, heap->layout, &error);
-	imago_status status = imago_layered_write(heap, &options, &writer, &error);
+	imago_status status = imago_layered_write(heap, options, &writer, &error);
 	if (status == IMAGO_OK) {
 		status = imago_save_file(path, writer.bytes, writer.size, &error);
 	}
 	imago_writer_release(&writer);
 	progress_end(&step);
 	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, &error);
+}
+
+exit_status
+save_layered(const imago_heap *heap, imago_addr start, const char *path, imago_allocator *allocator)
+{
+	const imago_layered_options options = {.start = start};
+	return save_layers(heap, &options, path, allocator);
+}
+
+exit_status
+save_perm_save(const imago_heap *heap, imago_addr start, const char *path,
+               imago_allocator *allocator)
+{
+	const imago_layered_options options = {.start = start, .flags = IMAGO_LAYERED_PERM_SAVE};
+	return save_layers(heap, &options, path, allocator);
 }
 
 exit_status

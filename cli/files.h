@@ -27,4 +27,8 @@ exit_status save_image(const imago_heap *heap, imago_format_id format, const cha
 exit_status save_layered(const imago_heap *heap, imago_addr start, const char *path,
                          imago_allocator *allocator);
 
+/* The same with the bit that makes a loader put everything into permanent space. */
+exit_status save_perm_save(const imago_heap *heap, imago_addr start, const char *path,
+                           imago_allocator *allocator);
+
 #endif

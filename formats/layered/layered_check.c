@@ -3,6 +3,7 @@
 
 #include "imago/checked.h"
 #include "imago/ready.h"
+#include "imago/walk.h"
 #include "layered_private.h"
 
 enum rule_id {
@@ -273,6 +274,26 @@ check_ready(checker *at)
 	return status == IMAGO_ENOMEM ? status : IMAGO_OK;
 }
 
+/* The first object of each section that is not as permanent to who maps the file as to who copies
+ * it. Where the walk stops, the core rules have said why. */
+static void
+check_perm_save(const checker *at)
+{
+	imago_walker walker;
+	imago_object object;
+	size_t last = 0;
+	imago_walk_init(&walker, at->heap, NULL);
+	while (!at->sink->stopped && imago_walk_next(&walker, &object)) {
+		uint8_t tier = at->heap->segments[object.segment].tier;
+		if (object.segment > last && tier != IMAGO_TIER_READ_ONLY &&
+		    !imago_layered_is_a_collectors(&object)) {
+			report(at, RULE_PERM_SAVE, imago_heap_offset_of(at->heap, object.oop), tier,
+			       IMAGO_TIER_READ_ONLY);
+			last = object.segment;
+		}
+	}
+}
+
 static imago_status
 check_contents(checker *at)
 {
@@ -292,6 +313,9 @@ check_contents(checker *at)
 	}
 	if (status == IMAGO_OK && (at->head.flags & IMAGO_LAYERED_READY) != 0) {
 		status = check_ready(at);
+	}
+	if (status == IMAGO_OK && (at->head.flags & IMAGO_LAYERED_PERM_SAVE) != 0) {
+		check_perm_save(at);
 	}
 	return status;
 }

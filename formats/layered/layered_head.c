@@ -284,3 +284,11 @@ imago_layered_decode(imago_layered_head *out, const uint8_t *bytes, uint64_t siz
 	}
 	return status;
 }
+
+bool
+imago_layered_is_perm_save(const uint8_t *bytes, uint64_t size)
+{
+	imago_layered_head head;
+	return imago_layered_decode(&head, bytes, size, NULL) == IMAGO_OK &&
+	       (head.flags & IMAGO_LAYERED_PERM_SAVE) != 0;
+}

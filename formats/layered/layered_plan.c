@@ -44,8 +44,8 @@ group_of(imago_tier tier, bool has_pointers)
 
 /* What collectors write, or must be able to, is often written whatever anybody says: class tables,
  * free chunks, forwarders, weak objects and ephemerons. */
-static bool
-is_a_collectors(const imago_object *object)
+bool
+imago_layered_is_a_collectors(const imago_object *object)
 {
 	return object->kind == IMAGO_OBJECT_HIDDEN || object->kind == IMAGO_OBJECT_FREE ||
 	       object->kind == IMAGO_OBJECT_FORWARDER || object->format == IMAGO_FORMAT_WEAK ||
@@ -57,6 +57,9 @@ static imago_tier
 tier_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	const imago_segment *segment = &groups->heap->segments[object->segment];
+	if ((groups->options->flags & IMAGO_LAYERED_PERM_SAVE) != 0) {
+		return IMAGO_TIER_READ_ONLY;
+	}
 	if (groups->options->tiers != NULL) {
 		return (imago_tier)groups->options->tiers[ordinal];
 	}
@@ -72,7 +75,7 @@ place_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
 	}
 	imago_word_runs words = imago_pointer_words_of(groups->heap, groups->free_lists, object);
 	imago_tier tier = tier_of(groups, object, ordinal);
-	if (tier == IMAGO_TIER_OFTEN || !is_a_collectors(object)) {
+	if (tier == IMAGO_TIER_OFTEN || !imago_layered_is_a_collectors(object)) {
 		return group_of(tier, words.num_runs > 0);
 	}
 	return words.num_runs > 0 ? COLLECTORS_BEHIND : group_of(IMAGO_TIER_OFTEN, false);

@@ -36,6 +36,9 @@ imago_status imago_layered_plan_create(imago_layered_plan *plan, const imago_hea
                                        imago_error *error) IMAGO_NODISCARD;
 void imago_layered_plan_release(imago_layered_plan *plan);
 
+/* True for what collectors write, or must be able to: it is often written, whatever tiers say. */
+bool imago_layered_is_a_collectors(const imago_object *object);
+
 /* Sets a bit for every word of a segment that holds an address (layered.md §4). */
 imago_status imago_layered_mark_pointers(const imago_heap *heap, size_t segment, uint8_t *bitmap,
                                          imago_error *error) IMAGO_NODISCARD;

@@ -260,6 +260,49 @@ sections_are_pages_of_one_tier_with_or_without_pointers(void **state)
 	imago_heap_destroy(heap);
 }
 
+/* §8: all but the roots and what collectors write is read-only. */
+static void
+a_perm_save_is_read_only_whatever_tiers_say(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		imago_heap *heap = varied_heap(&test_layouts[i], &allocator);
+		imago_layered_options options = {.flags = IMAGO_LAYERED_PERM_SAVE};
+		uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+		options.tiers = tiers;
+		layered_file file = layer(heap, &options);
+		imago_walker walker;
+		imago_object object;
+		uint64_t num_read_only = 0;
+		imago_walk_init(&walker, file.heap, &error);
+		while (imago_walk_next(&walker, &object)) {
+			const bool collectors = object.kind != IMAGO_OBJECT_ORDINARY ||
+			                        object.format == IMAGO_FORMAT_WEAK ||
+			                        object.format == IMAGO_FORMAT_EPHEMERON;
+			const uint8_t tier = file.heap->segments[object.segment].tier;
+			assert_true(object.segment == 0 ||
+			            tier == (collectors ? IMAGO_TIER_OFTEN : IMAGO_TIER_READ_ONLY));
+			num_read_only += tier == IMAGO_TIER_READ_ONLY;
+		}
+		assert_true(num_read_only > 100);
+		assert_null(check(&file).first);
+		assert_true(imago_layered_is_perm_save(file.writer.bytes, file.writer.size));
+		assert_false(imago_layered_is_perm_save(file.writer.bytes, IMAGO_LAYERED_PAGE));
+		/* A file that says so and is not is found out (§6). */
+		release(&file);
+		options.flags = 0;
+		file = layer(heap, &options);
+		assert_false(imago_layered_is_perm_save(file.writer.bytes, file.writer.size));
+		file.writer.bytes[20] |= IMAGO_LAYERED_PERM_SAVE;
+		imago_layered_seal_header(file.writer.bytes);
+		assert_string_equal(check(&file).first, "layered.permSave");
+		release(&file);
+		free(tiers);
+		imago_heap_destroy(heap);
+	}
+	assert_no_leak(&allocator);
+}
+
 /* What tiers say is written lies side by side: what is there for a collector's sake is behind it.
  */
 static void
@@ -609,6 +652,7 @@ main(void)
 	    cmocka_unit_test_setup(built_images_of_every_layout_come_back, set_up),
 	    cmocka_unit_test_setup(the_header_page_is_as_documented, set_up),
 	    cmocka_unit_test_setup(sections_are_pages_of_one_tier_with_or_without_pointers, set_up),
+	    cmocka_unit_test_setup(a_perm_save_is_read_only_whatever_tiers_say, set_up),
 	    cmocka_unit_test_setup(what_only_collectors_write_lies_behind_what_programs_do, set_up),
 	    cmocka_unit_test_setup(fixups_mark_exactly_what_the_swizzler_moves, set_up),
 	    cmocka_unit_test_setup(the_remembered_set_is_as_documented, set_up),

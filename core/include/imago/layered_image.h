@@ -99,6 +99,11 @@ IMAGO_API void imago_layered_remembered_release(imago_layered_remembered *rememb
 IMAGO_API imago_status imago_layered_decode(imago_layered_head *out, const uint8_t *bytes,
                                             uint64_t size, imago_error *error) IMAGO_NODISCARD;
 
+/* True for a layered file with IMAGO_LAYERED_PERM_SAVE. A loader that copies it makes its machine
+ * of what imago_permanent_make (permanent.h) makes of the heap; one that maps it has everything in
+ * fixed sections (layered.md §8). */
+IMAGO_API bool imago_layered_is_perm_save(const uint8_t *bytes, uint64_t size);
+
 /* Reads a layered file; the heap borrows its bytes: a segment for each section of objects, in
  * memory style. Statuses as imago_layered_decode and imago_heap_add_segment. */
 IMAGO_API imago_status imago_layered_read(imago_heap **out, const uint8_t *bytes, uint64_t size,
@@ -124,7 +129,7 @@ typedef struct imago_layered_options {
 	bool without_remembered; /* a machine is to find out by itself */
 	bool make_ready; /* change what a machine would change at start; the way back leads to the image
 	                  * so changed. IMAGO_LAYERED_READY is set where nothing is left to change */
-	uint32_t flags;  /* IMAGO_LAYERED_PERM_SAVE */
+	uint32_t flags;  /* IMAGO_LAYERED_PERM_SAVE: what can be is read-only, whatever tiers say */
 } imago_layered_options;
 
 /* Appends the layered file of a Spur heap. options may be NULL. IMAGO_EUNSUPPORTED (not Spur, or

@@ -5,7 +5,15 @@
 #include "imago/layered_image.h"
 #include "imago/walk.h"
 
-enum { IDENTITY_END = 4095, TABLE_HASH = 64, SPAN = 44, MEANINGLESS = 60, FIRST_HASH = 4096 + 64 };
+enum {
+	IDENTITY_END = 4095,
+	TABLE_HASH = 64,
+	SPAN = 44,
+	MEANINGLESS = 60,
+	FIRST_HASH = 4096 + 64,
+	ROW = 128,
+	TIER = 4
+};
 
 static imago_layered_head
 head_of(corpus_case *here)
@@ -114,9 +122,9 @@ break_the_origin(corpus_case *here)
 	turn_and_seal(here, head.sections[head.num_sections - 1].offset + 8);
 }
 
-/* Makes the file anew: with sections of every tier, and ready. */
+/* Makes the file anew: with sections of every tier, and ready; or as a perm save. */
 static void
-rewrite(corpus_case *here)
+rewrite_with(corpus_case *here, uint32_t flags)
 {
 	imago_heap *heap = NULL;
 	imago_census census;
@@ -137,6 +145,7 @@ rewrite(corpus_case *here)
 	    .tiers = tiers,
 	    .num_tiers = census.num_chunks,
 	    .make_ready = true,
+	    .flags = flags,
 	};
 	if (tiers == NULL || imago_layered_write(heap, &options, &file, NULL) != IMAGO_OK) {
 		here->failed = true;
@@ -147,6 +156,12 @@ rewrite(corpus_case *here)
 	here->file = file;
 	imago_layered_head head = head_of(here);
 	here->failed = here->failed || (head.flags & IMAGO_LAYERED_READY) == 0;
+}
+
+static void
+rewrite(corpus_case *here)
+{
+	rewrite_with(here, 0);
 }
 
 /* The section's bytes, and where the numbers behind the first count of them begin. */
@@ -226,6 +241,18 @@ leave_a_stale_slot(corpus_case *here)
 	imago_layered_seal(here->file.bytes, here->file.size);
 }
 
+/* The second section says that it is written rarely. */
+static void
+demote_a_section(corpus_case *here)
+{
+	rewrite_with(here, IMAGO_LAYERED_PERM_SAVE);
+	const imago_layered_head head = head_of(here);
+	here->failed = here->failed || head.sections[1].tier != IMAGO_TIER_READ_ONLY ||
+	               head.sections[2].tier != IMAGO_TIER_READ_ONLY;
+	here->file.bytes[IMAGO_LAYERED_PAGE + 2 * ROW + TIER] = IMAGO_TIER_RARE;
+	imago_layered_seal(here->file.bytes, here->file.size);
+}
+
 #define LAYERED CORPUS_SPUR, CORPUS_LAYERED, NULL, NULL
 
 const corpus_recipe corpus_layered_recipes[] = {
@@ -243,5 +270,6 @@ const corpus_recipe corpus_layered_recipes[] = {
     {"layered.remembered", LAYERED, misname_an_object, NULL, NULL},
     {"layered.classIndices", LAYERED, misname_a_class, NULL, NULL},
     {"layered.ready", LAYERED, leave_a_stale_slot, NULL, NULL},
+    {"layered.permSave", LAYERED, demote_a_section, NULL, NULL},
     {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
 };
