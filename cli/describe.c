@@ -244,7 +244,12 @@ describe_oop(const struct describer *describer, imago_oop oop, char *text, size_
 const char *
 section_kind_name(imago_layered_kind kind)
 {
-	static const char *const names[] = {"", "objects", "fixups", "origin"};
+	static const char *const names[] = {
+	    [IMAGO_LAYERED_OBJECTS] = "objects",
+	    [IMAGO_LAYERED_FIXUPS] = "fixups",
+	    [IMAGO_LAYERED_ORIGIN] = "origin",
+	    [IMAGO_LAYERED_REMEMBERED] = "remembered",
+	};
 	return names[kind];
 }
 

@@ -134,7 +134,7 @@ print_sections(const imago_image *image)
 	    imago_layered_decode(&head, image->data, image->size, NULL) != IMAGO_OK) {
 		return;
 	}
-	print("\nsections\n  %5s %-8s %-10s %-9s %-12s %-18s %12s\n", "#", "kind", "tier", "pointers",
+	print("\nsections\n  %5s %-10s %-10s %-9s %-12s %-18s %12s\n", "#", "kind", "tier", "pointers",
 	      "offset", "address", "bytes");
 	for (size_t i = 0; i < head.num_sections; i++) {
 		const imago_layered_section *section = &head.sections[i];
@@ -145,7 +145,7 @@ print_sections(const imago_image *image)
 		if (mapped) {
 			snprintf(address, sizeof address, "0x%" PRIx64, section->address);
 		}
-		print("  %5zu %-8s %-10s %-9s %-12s %-18s %12" PRIu64 "\n", i,
+		print("  %5zu %-10s %-10s %-9s %-12s %-18s %12" PRIu64 "\n", i,
 		      section_kind_name(section->kind), mapped ? tier_name(section->tier) : "-",
 		      !mapped                 ? "-"
 		      : section->has_pointers ? "yes"
