@@ -7,7 +7,8 @@
  * source's. As decisions: how long a program runs over the source, how it is saved and resumed;
  * each twin on the way has no error and the digest of the image that the machine would have saved,
  * twins made of the same state are the same bytes, and the program goes on as if it had never
- * stopped. A changed bit, a cut and another source are refused. */
+ * stopped, whether pages are copied or objects. A changed bit, a cut and another source are
+ * refused. */
 #include "imago/twin.h"
 
 #include <stdio.h>
@@ -197,6 +198,7 @@ take_as_parts(const uint8_t *data, size_t size, const source *from, fuzz_decisio
 	    .num_runs = is_drawn ? drawn.num_runs : fuzz_decide(decisions, 16),
 	    .table_size = table_size,
 	    .changed_size = changed * 8,
+	    .objects = (changed & 1) != 0,
 	    .fields = from->untouched.head.fields,
 	};
 	memcpy(head.source, from->untouched.head.identity, sizeof head.source);
@@ -220,6 +222,15 @@ take_as_parts(const uint8_t *data, size_t size, const source *from, fuzz_decisio
 		imago_layered_detach(&attached);
 	} else {
 		fuzz_expect_refusal(&error, status, total, documented, REFUSED_OR_LAID);
+	}
+	status = imago_twin_attach_tabled(&attached, file, total, fileno(from->file), ROOM, &allocator,
+	                                  &error);
+	if (status == IMAGO_OK) {
+		FUZZ_ORACLE(LAID, head.objects);
+		imago_layered_detach(&attached);
+	} else {
+		fuzz_expect_refusal(&error, status, total, documented | 1u << IMAGO_EUNSUPPORTED,
+		                    REFUSED_OR_LAID);
 	}
 	FUZZ_ORACLE(NO_LEAK, allocator.used == 0);
 	free(file);
@@ -246,18 +257,21 @@ hash_output(void *payload, const uint8_t *bytes, size_t size)
 	}
 }
 
+/* Stores into the source's pages, but the last section's, trap where a table is to spare them. */
 static void
-start(program *running, const source *from, const fuzz_output *twin)
+start(program *running, const source *from, const fuzz_output *twin, bool tabled)
 {
 	const imago_layered_attach_options place = {.attach.relocation = IMAGO_RELOCATION_NONE,
-	                                            .room = ROOM};
+	                                            .room = ROOM,
+	                                            .tabled = tabled,
+	                                            .protect_fixed = tabled};
 	const imago_vm_options options = {.print = hash_output, .payload = running, .eden_bytes = EDEN};
-	imago_status status =
-	    twin != NULL
-	        ? imago_twin_attach(&running->attached, twin->writer.bytes, twin->writer.size,
-	                            fileno(from->file), ROOM, &running->allocator, &running->error)
-	        : imago_layered_attach(&running->attached, fileno(from->file), &place,
-	                               &running->allocator, &running->error);
+	imago_status status = twin != NULL
+	                          ? (tabled ? imago_twin_attach_tabled : imago_twin_attach)(
+	                                &running->attached, twin->writer.bytes, twin->writer.size,
+	                                fileno(from->file), ROOM, &running->allocator, &running->error)
+	                          : imago_layered_attach(&running->attached, fileno(from->file), &place,
+	                                                 &running->allocator, &running->error);
 	FUZZ_ORACLE(SAVED, status == IMAGO_OK);
 	FUZZ_ORACLE(RESUMED, imago_vm_create_mapped(&running->vm, &running->attached.mapping, &options,
 	                                            &running->allocator, &running->error) == IMAGO_OK);
@@ -349,12 +363,14 @@ take_as_program(const source *from, const source *other, fuzz_decisions *decisio
 	fuzz_output again;
 	uint64_t first = 1 + fuzz_decide(decisions, MOST_FUEL);
 	uint64_t second = 1 + fuzz_decide(decisions, MOST_FUEL);
+	/* By pages all the way, by a table all the way, or begun with a table. */
+	uint32_t ways = fuzz_decide(decisions, 3);
 	imago_allocator_init(&whole.allocator, IMAGO_UNLIMITED);
 	imago_allocator_init(&parts.allocator, IMAGO_UNLIMITED);
-	start(&whole, from, NULL);
+	start(&whole, from, NULL, false);
 	run(&whole, first + second);
 	stop(&whole);
-	start(&parts, from, NULL);
+	start(&parts, from, NULL, ways > 0);
 	run(&parts, first);
 	bool ended = parts.result.end != IMAGO_VM_FUEL;
 	save(&parts, from, &twin);
@@ -365,7 +381,7 @@ take_as_program(const source *from, const source *other, fuzz_decisions *decisio
 	expect_same_image(&parts, from, &twin);
 	stop(&parts);
 	if (!ended) {
-		start(&parts, from, &twin);
+		start(&parts, from, &twin, ways == 1);
 		run(&parts, second);
 		stop(&parts);
 	}

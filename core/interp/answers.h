@@ -94,7 +94,7 @@ answer_at_put(imago_vm *vm, registers *r, bool characters, imago_memory_kind kin
 		if (!byte_of(value, characters, &byte, kind)) {
 			return false;
 		}
-		all.body[index] = (uint8_t)byte;
+		imago_memory_open_body(&r->arena, oop, kind)[index] = (uint8_t)byte;
 	} else {
 		store_slot(vm, r, oop, index, value, kind);
 	}

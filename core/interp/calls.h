@@ -25,7 +25,7 @@ enter_admitted(imago_vm *vm, registers *r, imago_oop context, const code_facts *
 {
 	const uint32_t word = imago_word_bytes(kind);
 	const uint8_t *body = imago_memory_body(&r->arena, code->method, kind);
-	uint8_t *slots = imago_memory_body(&r->arena, context, kind);
+	uint8_t *slots = imago_memory_open_body(&r->arena, context, kind);
 	vm_frame *frame = &vm->frame;
 	vm->context = vm->home = context;
 	vm->method = code->method;
@@ -93,7 +93,7 @@ make_context_here(imago_vm *vm, const registers *r, uint32_t size, imago_memory_
 	imago_object_memory *memory = vm->memory;
 	const uint32_t num_slots = CONTEXT_FIXED + size;
 	imago_oop context = memory->eden_top;
-	uint8_t *at = imago_memory_at(&r->arena, context);
+	uint8_t *at = imago_memory_place(&r->arena, context, kind);
 	uint64_t header = vm->context_headers[size == LARGE_FRAME];
 	if (kind.v3) {
 		header |= (uint64_t)imago_memory_draw_hash(memory) << 17;
@@ -304,7 +304,7 @@ discard_context(imago_vm *vm, const registers *r, imago_memory_kind kind)
 	imago_object_memory *memory = vm->memory;
 	imago_oop context = vm->context;
 	if (context >= vm->private_start && memory->eden_top == vm->private_end &&
-	    vm->frame.stack_end == imago_memory_at(&r->arena, memory->eden_top)) {
+	    vm->frame.stack_end == imago_memory_place(&r->arena, memory->eden_top, kind)) {
 		memory->eden_top = vm->private_end = context;
 		return;
 	}

@@ -49,11 +49,11 @@ point_at_code(imago_vm *vm, const vm_method *method)
 	frame->literals = frame->body + imago_word_bytes(kind);
 	frame->num_literals = method->num_literals;
 	frame->sista = method->sista;
-	frame->temps =
-	    imago_memory_body(memory, vm->home, kind) + (size_t)CONTEXT_FIXED * imago_word_bytes(kind);
+	frame->temps = imago_memory_open_body(memory, vm->home, kind) +
+	               (size_t)CONTEXT_FIXED * imago_word_bytes(kind);
 	frame->num_temps = (uint32_t)(imago_memory_num_slots(memory, vm->home, kind) - CONTEXT_FIXED);
 	frame->receiver = vm_slot(vm, vm->home, CONTEXT_RECEIVER);
-	frame->stack = imago_memory_body(memory, vm->context, kind) +
+	frame->stack = imago_memory_open_body(memory, vm->context, kind) +
 	               (size_t)CONTEXT_FIXED * imago_word_bytes(kind);
 	frame->stack_end =
 	    frame->stack + (imago_memory_num_slots(memory, vm->context, kind) - CONTEXT_FIXED) *
@@ -64,6 +64,19 @@ point_at_code(imago_vm *vm, const vm_method *method)
 	}
 	if (!imago_memory_is_young(memory, vm->home)) {
 		imago_memory_remember(vm->memory, vm->home);
+	}
+}
+
+void
+vm_follow_code(imago_vm *vm)
+{
+	vm_frame *frame = &vm->frame;
+	const uint8_t *body = imago_memory_body(vm->memory, vm->method, vm->kind);
+	if (body != frame->body) {
+		frame->ip = body + (frame->ip - frame->body);
+		frame->code_end = body + (frame->code_end - frame->body);
+		frame->literals = body + imago_word_bytes(vm->kind);
+		frame->body = body;
 	}
 }
 
@@ -198,11 +211,14 @@ activate_admitted(imago_vm *vm, const vm_method *method)
 	const imago_memory_kind narrow = {.v3 = false, .wide = false};
 	const imago_memory_kind wide = {.v3 = false, .wide = true};
 	const imago_memory_kind v3 = {.v3 = true, .wide = false};
+	const imago_memory_kind tabled = {.wide = vm->kind.wide, .tabled = true};
 	const uint32_t size = method->large ? LARGE_FRAME : SMALL_FRAME;
 	registers r = {.left = vm->left};
 	fetch(vm, &r);
 	if (vm->kind.v3) {
 		activate_here(vm, &r, method, method->num_args, size, v3);
+	} else if (vm->kind.tabled) {
+		activate_here(vm, &r, method, method->num_args, size, tabled);
 	} else if (vm->kind.wide) {
 		activate_here(vm, &r, method, method->num_args, size, wide);
 	} else {

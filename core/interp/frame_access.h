@@ -57,6 +57,7 @@ fetch(const imago_vm *vm, registers *r)
 	r->set = frame->sista ? SISTA : 0;
 	r->arena.bytes = vm->memory->bytes;
 	r->arena.base = vm->memory->base;
+	r->arena.table = vm->memory->table;
 }
 
 IMAGO_ALWAYS_INLINE bool

@@ -610,7 +610,7 @@ interpret(imago_vm *vm, const loop_mode m)
 	}
 }
 
-/* The loops: three kinds of memory, with and without care. */
+/* The loops: five kinds of memory, with and without care. */
 static void
 run_narrow(imago_vm *vm)
 {
@@ -622,6 +622,20 @@ static void
 run_wide(imago_vm *vm)
 {
 	const imago_memory_kind kind = {.v3 = false, .wide = true};
+	interpret(vm, (loop_mode){.kind = kind, .careful = false});
+}
+
+static void
+run_narrow_tabled(imago_vm *vm)
+{
+	const imago_memory_kind kind = {.wide = false, .tabled = true};
+	interpret(vm, (loop_mode){.kind = kind, .careful = false});
+}
+
+static void
+run_wide_tabled(imago_vm *vm)
+{
+	const imago_memory_kind kind = {.wide = true, .tabled = true};
 	interpret(vm, (loop_mode){.kind = kind, .careful = false});
 }
 
@@ -649,6 +663,8 @@ vm_interpret(imago_vm *vm)
 			run_carefully(vm);
 		} else if (vm->kind.v3) {
 			run_v3(vm);
+		} else if (vm->kind.tabled) {
+			(vm->kind.wide ? run_wide_tabled : run_narrow_tabled)(vm);
 		} else if (vm->kind.wide) {
 			run_wide(vm);
 		} else {

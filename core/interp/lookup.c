@@ -138,6 +138,9 @@ vm_execute_primitive(imago_vm *vm, uint32_t number, uint32_t num_args)
 	vm->num_nested++;
 	bool done = primitive(vm, num_args);
 	vm->num_nested--;
+	if (vm->kind.tabled) {
+		vm_follow_code(vm);
+	}
 	return done;
 }
 

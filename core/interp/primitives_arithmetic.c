@@ -430,6 +430,7 @@ primitive_float_at_put(imago_vm *vm, uint32_t num_args)
 		return vm_fail(vm, NO_MODIFICATION);
 	}
 	uint32_t half = (uint32_t)value;
-	memcpy(imago_memory_body(vm->memory, vm_peek(vm, 2), vm->kind) + place, &half, sizeof half);
+	memcpy(imago_memory_open_body(vm->memory, vm_peek(vm, 2), vm->kind) + place, &half,
+	       sizeof half);
 	return vm_answer(vm, 2, vm_peek(vm, 0));
 }

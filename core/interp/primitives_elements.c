@@ -85,7 +85,6 @@ static bool
 store_element(imago_vm *vm, imago_oop oop, const elements *all, uint64_t index, imago_oop value)
 {
 	int64_t number = 0;
-	uint8_t *body = imago_memory_body(vm->memory, oop, vm->kind);
 	if (all->body == IMAGO_BODY_POINTERS) {
 		vm_set_slot(vm, oop, all->first_slot + index, value);
 		return true;
@@ -93,6 +92,7 @@ store_element(imago_vm *vm, imago_oop oop, const elements *all, uint64_t index, 
 	if (!primitive_int64(vm, value, &number) || number < 0) {
 		return false;
 	}
+	uint8_t *body = imago_memory_open_body(vm->memory, oop, vm->kind);
 	uint64_t bits = (uint64_t)number;
 	switch (all->body) {
 	case IMAGO_BODY_BITS16: {
@@ -236,10 +236,10 @@ primitive_string_at_put(imago_vm *vm, uint32_t num_args)
 		return vm_fail(vm, BAD_INDEX);
 	}
 	imago_oop value = vm_peek(vm, 0);
-	uint8_t *body = imago_memory_body(vm->memory, vm_peek(vm, 2), vm->kind);
 	if (!character_code(vm, value, &code) || primitive_is_immutable(vm, vm_peek(vm, 2))) {
 		return vm_fail(vm, BAD_ARGUMENT);
 	}
+	uint8_t *body = imago_memory_open_body(vm->memory, vm_peek(vm, 2), vm->kind);
 	if (all.body == IMAGO_BODY_BITS8 && code <= UINT8_MAX) {
 		body[index] = (uint8_t)code;
 	} else if (all.body == IMAGO_BODY_BITS32 && code <= UINT32_MAX) {
@@ -306,7 +306,7 @@ primitive_replace(imago_vm *vm, uint32_t num_args)
 	                : to.body == IMAGO_BODY_BITS16 ? 2
 	                : to.body == IMAGO_BODY_BITS32 ? 4
 	                                               : 8;
-	memmove(imago_memory_body(vm->memory, target, vm->kind) +
+	memmove(imago_memory_open_body(vm->memory, target, vm->kind) +
 	            (to.first_slot + (uint64_t)start - 1) * unit,
 	        imago_memory_body(vm->memory, source, vm->kind) +
 	            (from.first_slot + (uint64_t)place - 1) * unit,

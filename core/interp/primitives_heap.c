@@ -125,7 +125,7 @@ primitive_is_pinned(imago_vm *vm, uint32_t num_args)
 bool
 primitive_set_pinned(imago_vm *vm, uint32_t num_args)
 {
-	const imago_memory_kind wide = {false, true};
+	const imago_memory_kind wide = {.wide = true};
 	imago_oop wanted = vm_peek(vm, 0);
 	imago_oop oop = vm_peek(vm, num_args);
 	if (num_args != 1 || vm->kind.v3 || !vm_is_object(vm, oop) ||
@@ -136,6 +136,6 @@ primitive_set_pinned(imago_vm *vm, uint32_t num_args)
 	uint64_t bit = UINT64_C(1) << PINNED_SHIFT;
 	bool pinned = (header & bit) != 0;
 	header = wanted == vm->memory->true_object ? header | bit : header & ~bit;
-	imago_word_put(imago_memory_at(vm->memory, oop), header, wide);
+	imago_word_put(imago_memory_open(vm->memory, oop, vm->kind), header, wide);
 	return vm_answer(vm, 1, vm_boolean(vm, pinned));
 }

@@ -251,7 +251,7 @@ primitive_copy_from(imago_vm *vm, uint32_t num_args)
 	primitive_publish(vm, source);
 	uint64_t size =
 	    imago_memory_num_slots(vm->memory, target, vm->kind) * imago_word_bytes(vm->kind);
-	memmove(imago_memory_body(vm->memory, target, vm->kind),
+	memmove(imago_memory_open_body(vm->memory, target, vm->kind),
 	        imago_memory_body(vm->memory, source, vm->kind), (size_t)size);
 	if (!imago_memory_is_young(vm->memory, target)) {
 		imago_memory_remember(vm->memory, target);

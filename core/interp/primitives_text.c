@@ -62,7 +62,8 @@ primitive_translate_text(imago_vm *vm, uint32_t num_args)
 	    !primitive_index(vm, vm_peek(vm, 1), size, &stop)) {
 		return vm_fail(vm, BAD_ARGUMENT);
 	}
-	uint8_t *text = imago_memory_body(vm->memory, vm_peek(vm, 3), vm->kind);
+	uint8_t *text = imago_memory_open_body(vm->memory, vm_peek(vm, 3), vm->kind);
+	(void)table_at(vm, 0, &table); /* which may be the text */
 	for (uint64_t i = start; i <= stop; i++) {
 		text[i] = table[text[i]];
 	}

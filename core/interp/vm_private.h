@@ -230,6 +230,8 @@ uint32_t vm_special_args(uint32_t index);
 /* contexts.c */
 void vm_store_frame(imago_vm *vm);
 bool vm_enter(imago_vm *vm, imago_oop context);
+/* The active method may have got a copy. */
+void vm_follow_code(imago_vm *vm);
 /* The active context once more, after objects moved. */
 bool vm_enter_again(imago_vm *vm);
 bool vm_is_context(const imago_vm *vm, imago_oop oop);
@@ -285,7 +287,8 @@ vm_class_key(const imago_object_memory *memory, imago_oop oop, imago_memory_kind
 		uint64_t header = imago_memory_header(memory, oop, kind);
 		return (header & V3_TYPE) == V3_TYPE
 		           ? (header & V3_COMPACT) >> 4 | COMPACT_KEYS
-		           : imago_word_get(imago_memory_at(memory, oop) - 4, narrow) & ~UINT64_C(3);
+		           : imago_word_get(imago_memory_place(memory, oop, kind) - 4, narrow) &
+		                 ~UINT64_C(3);
 	}
 	if (imago_memory_is_pointer(kind, oop)) {
 		return imago_memory_header(memory, oop, kind) & (IMAGO_CLASS_INDEX_LIMIT - 1);

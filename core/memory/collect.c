@@ -129,6 +129,7 @@ imago_memory_collect(imago_object_memory *memory, bool global)
 	    !object_memory_empty_eden(memory)) {
 		return false;
 	}
+	global = global && !memory->kind.tabled; /* nobody writes the source, nor moves it */
 	imago_addr start = global ? memory->base : memory->old_base;
 	collect_run collection = {
 	    .memory = memory,

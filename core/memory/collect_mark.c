@@ -304,7 +304,7 @@ mark_hidden_roots(collect_run *collection)
 	}
 	for (uint64_t i = 0; i < memory->num_class_pages; i++) {
 		imago_oop page = imago_memory_slot(memory, memory->hidden_roots, i, kind);
-		if (!collect_is_live(collection, page)) {
+		if (collect_covers(collection, page) && !collect_is_live(collection, page)) {
 			set_live(collection, page);
 		}
 		if (i == 0) {

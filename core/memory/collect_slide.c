@@ -119,11 +119,28 @@ change_slots(const collect_run *collection, imago_oop oop, imago_oop nil)
 	}
 }
 
+/* The free chunks of a source stay in their list, behind those of old space, which go. */
+static imago_oop
+first_of_source(const imago_object_memory *memory, imago_oop chunk)
+{
+	while (chunk >= memory->old_base) {
+		chunk = imago_memory_slot(memory, chunk, 0, memory->kind);
+	}
+	return chunk;
+}
+
 static void
 clear_list(imago_object_memory *memory, uint64_t index)
 {
-	if (imago_memory_slot(memory, memory->free_lists, index, memory->kind) != 0) {
-		imago_memory_set_slot_raw(memory, memory->free_lists, index, 0, memory->kind);
+	const imago_memory_kind kind = memory->kind;
+	imago_oop first = imago_memory_slot(memory, memory->free_lists, index, kind);
+	imago_oop kept = kind.tabled ? first_of_source(memory, first) : 0;
+	if (first == kept) {
+		return;
+	}
+	imago_memory_set_slot_raw(memory, memory->free_lists, index, kept, kind);
+	if (kept != 0 && imago_memory_num_slots(memory, kept, kind) > 1) {
+		imago_memory_set_slot_raw(memory, kept, 1, 0, kind);
 	}
 }
 

@@ -157,20 +157,30 @@ create_from(imago_object_memory *memory, const imago_heap *heap,
 	return object_memory_settle(memory, error);
 }
 
+void
+object_memory_settle_object(imago_object_memory *memory, imago_oop oop)
+{
+	follow_slots(memory, oop);
+	if (!imago_memory_is_perm(memory, oop)) {
+		object_memory_forget(memory, oop); /* what the saver remembered (rule v3.rootBit) */
+	}
+}
+
 imago_status
 object_memory_settle(imago_object_memory *memory, imago_error *error)
 {
 	for (imago_oop oop = imago_memory_first(memory); oop != 0;
 	     oop = imago_memory_next(memory, oop)) {
-		follow_slots(memory, oop);
-		if (!imago_memory_is_perm(memory, oop)) {
-			object_memory_forget(memory, oop); /* what the saver remembered (rule v3.rootBit) */
-		}
+		object_memory_settle_object(memory, oop);
 	}
 	/* What a context's stale slots hold need not be an object. */
 	object_memory_clear_dead_slots(memory);
 	imago_status status = object_memory_mourn_load(memory, error);
-	return status == IMAGO_OK ? object_memory_perm_create(memory, error) : status;
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	return memory->kind.tabled ? object_memory_perm_create_tabled(memory, error)
+	                           : object_memory_perm_create(memory, error);
 }
 
 imago_status
@@ -218,6 +228,7 @@ imago_memory_destroy(imago_object_memory *memory)
 	}
 	imago_allocator *allocator = memory->allocator;
 	object_memory_perm_destroy(memory);
+	imago_object_table_destroy(memory->table);
 	imago_release(allocator, memory->mourners, memory->mourner_capacity * sizeof *memory->mourners);
 	imago_release(allocator, memory->remembered,
 	              memory->remembered_capacity * sizeof *memory->remembered);
@@ -316,7 +327,7 @@ imago_memory_class_tag(const imago_object_memory *memory, imago_oop oop)
 static void
 set_hash(imago_object_memory *memory, imago_oop oop, uint32_t hash)
 {
-	uint8_t *at = imago_memory_at(memory, oop);
+	uint8_t *at = imago_memory_open(memory, oop, memory->kind);
 	const imago_memory_kind word = {.wide = !memory->kind.v3};
 	uint64_t header = imago_word_get(at, word);
 	if (memory->kind.v3) {

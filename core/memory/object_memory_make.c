@@ -216,7 +216,7 @@ make_room(imago_object_memory *memory, uint64_t num_bytes)
 	}
 	(void)imago_memory_collect(memory, false);
 	wanted = num_bytes + (memory->eden_top - memory->eden_start);
-	if (wanted > object_memory_room(memory) && memory->perm != NULL) {
+	if (wanted > object_memory_room(memory) && memory->perm != NULL && !memory->kind.tabled) {
 		(void)imago_memory_collect(memory, true);
 		wanted = num_bytes + (memory->eden_top - memory->eden_start);
 	}
@@ -282,8 +282,7 @@ object_memory_from(const imago_object_memory *memory, imago_addr chunk)
 			continue;
 		}
 		imago_oop oop = object_memory_oop_of_chunk(memory, chunk);
-		uint64_t index = imago_memory_header(memory, oop, kind) & OBJECT_MEMORY_CLASS_BITS;
-		if (kind.v3 || index >= IMAGO_CLASS_FIRST_REAL || index == IMAGO_CLASS_HIDDEN_ARRAY) {
+		if (object_memory_is_followed(memory, oop)) {
 			return oop;
 		}
 		chunk += object_memory_chunk_bytes(memory, oop);

@@ -15,10 +15,15 @@ require_mapping(const imago_memory_mapping *mapping, uint64_t eden, imago_error 
 	bool sound = mapping->base % 8 == 0 && mapping->base > 0 && mapping->base < limit &&
 	             mapping->size <= limit - mapping->base && mapping->size % 8 == 0 &&
 	             mapping->used <= mapping->size && mapping->used % 8 == 0 &&
-	             mapping->fixed_end <= mapping->old_start && mapping->old_start < mapping->used &&
+	             mapping->fixed_end <= mapping->old_start && mapping->old_start <= mapping->used &&
 	             (mapping->fixed_end == 0) == (mapping->old_start == 0) &&
-	             mapping->fixed_end % 8 == 0 &&
-	             mapping->old_start % OBJECT_MEMORY_SPACE_ALIGNMENT == 0;
+	             mapping->fixed_end % 8 == 0;
+	if (mapping->tabled) {
+		sound = sound && mapping->fixed_end > 0 && mapping->fixed_end == mapping->old_start;
+	} else {
+		sound = sound && mapping->old_start < mapping->used &&
+		        mapping->old_start % OBJECT_MEMORY_SPACE_ALIGNMENT == 0;
+	}
 	if (!sound) {
 		return imago_fail(error, IMAGO_EUSAGE, "mapped image", IMAGO_NO_OFFSET, mapping->used,
 		                  mapping->size);
@@ -91,12 +96,54 @@ require_lists(const imago_memory_mapping *mapping, imago_error *error)
 	                          mapping->fixed_end);
 }
 
+/* Copies made by another machine, and what of them leads to objects made since. */
+static imago_status
+take_copies(imago_object_memory *memory, const imago_memory_mapping *mapping, imago_error *error)
+{
+	imago_status status = imago_object_table_create(&memory->table, mapping->layout, mapping->base,
+	                                                mapping->fixed_end, memory->allocator, error);
+	for (uint64_t i = 0; i < mapping->num_copies && status == IMAGO_OK; i++) {
+		status = imago_object_table_add(memory->table, &mapping->copies[i], error);
+	}
+	return status;
+}
+
+/* Of a source where nothing is to be changed: what was changed in it, and made since. */
+static imago_status
+settle_copies(imago_object_memory *memory, imago_error *error)
+{
+	const imago_object_copy *copies;
+	imago_status status = imago_object_table_list(memory->table, &copies, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	void (*const passes[])(imago_object_memory *, imago_oop) = {object_memory_settle_object,
+	                                                            object_memory_clear_dead_slots_of};
+	for (size_t pass = 0; pass < sizeof passes / sizeof passes[0]; pass++) {
+		for (uint64_t i = 0; i < memory->table->num_copies; i++) {
+			imago_oop oop = object_memory_oop_of_chunk(memory, memory->base + copies[i].at);
+			if (object_memory_is_followed(memory, oop)) {
+				passes[pass](memory, oop);
+			}
+		}
+		for (imago_oop oop = object_memory_from(memory, memory->old_base); oop != 0;
+		     oop = imago_memory_next(memory, oop)) {
+			passes[pass](memory, oop);
+		}
+	}
+	status = object_memory_mourn_load(memory, error);
+	return status == IMAGO_OK ? object_memory_perm_create_tabled(memory, error) : status;
+}
+
 /* What there is to change, and to remember. */
 static imago_status
 settle(imago_object_memory *memory, const imago_memory_mapping *mapping, imago_error *error)
 {
 	if (!mapping->ready) {
 		return object_memory_settle(memory, error);
+	}
+	if (memory->kind.tabled) {
+		return settle_copies(memory, error);
 	}
 	imago_status status = object_memory_mourn_load(memory, error);
 	if (status != IMAGO_OK || mapping->remembered == NULL) {
@@ -112,7 +159,7 @@ require_class_pages_in_old_space(const imago_object_memory *memory, imago_error 
 {
 	for (uint32_t i = 0; i < memory->num_class_pages; i++) {
 		imago_oop page = imago_memory_slot(memory, memory->hidden_roots, i, memory->kind);
-		if (imago_memory_is_perm(memory, page)) {
+		if (imago_memory_is_perm(memory, page) && !memory->kind.tabled) {
 			return imago_fail(error, IMAGO_EUNSUPPORTED,
 			                  "page of the class table in permanent space", IMAGO_NO_OFFSET, page,
 			                  memory->old_base);
@@ -139,6 +186,10 @@ fill(imago_object_memory *memory, const imago_memory_mapping *mapping,
 	memory->header = mapping->header;
 	memory->next_hash = (uint32_t)mapping->header.last_hash;
 	memory->floats_low_first = (mapping->header.flags & IMAGO_FLAG_FLOATS_LOW_WORD_FIRST) != 0;
+	status = mapping->tabled ? take_copies(memory, mapping, error) : IMAGO_OK;
+	if (status != IMAGO_OK) {
+		return status;
+	}
 	find_known_objects(memory);
 	status = require_class_pages_in_old_space(memory, error);
 	return status == IMAGO_OK ? settle(memory, mapping, error) : status;
@@ -156,7 +207,8 @@ imago_memory_create_mapped(imago_object_memory **out, const imago_memory_mapping
 	}
 	memory->allocator = allocator;
 	memory->mapped = true;
-	memory->kind = (imago_memory_kind){.v3 = false, .wide = mapping->layout.word_bytes == 8};
+	memory->kind =
+	    (imago_memory_kind){.wide = mapping->layout.word_bytes == 8, .tabled = mapping->tabled};
 	memory->tagging = imago_tagging_of(IMAGO_SPUR, mapping->layout.word_bytes);
 	imago_status status = fill(memory, mapping, options, error);
 	if (status != IMAGO_OK) {

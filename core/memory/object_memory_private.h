@@ -69,6 +69,14 @@ object_memory_oop_of_chunk(const imago_object_memory *memory, imago_addr chunk)
 	return first >> 56 == OBJECT_MEMORY_SPUR_OVERFLOW ? chunk + 8 : chunk;
 }
 
+/* True for what has slots that collectors follow: not for free chunks, forwarders, hidden words. */
+IMAGO_ALWAYS_INLINE bool
+object_memory_is_followed(const imago_object_memory *memory, imago_oop oop)
+{
+	uint64_t index = imago_memory_header(memory, oop, memory->kind) & OBJECT_MEMORY_CLASS_BITS;
+	return memory->kind.v3 || index >= IMAGO_CLASS_FIRST_REAL || index == IMAGO_CLASS_HIDDEN_ARRAY;
+}
+
 /* Where images have permanent space. */
 static inline imago_addr
 object_memory_perm_start(imago_memory_kind kind)
@@ -79,6 +87,11 @@ object_memory_perm_start(imago_memory_kind kind)
 /* Of a memory whose objects are there and whose known objects are found: follows forwarders,
  * forgets what the saver remembered and remembers what must be. */
 imago_status object_memory_settle(imago_object_memory *memory, imago_error *error);
+
+/* Slots that lead to forwarders lead to what these mean, and what the saver remembered is
+ * forgotten; then slots above the stack pointer become nil. */
+void object_memory_settle_object(imago_object_memory *memory, imago_oop oop);
+void object_memory_clear_dead_slots_of(imago_object_memory *memory, imago_oop oop);
 
 /* Sets num_class_pages, for the hidden roots. */
 void object_memory_count_class_pages(imago_object_memory *memory);
@@ -126,6 +139,9 @@ imago_status object_memory_perm_create(imago_object_memory *memory, imago_error 
 imago_status object_memory_perm_create_known(imago_object_memory *memory,
                                              const imago_memory_mapping *mapping,
                                              imago_error *error);
+/* Of a source with an object table: only copies can lead to old space, and any class that the class
+ * table holds may have objects in the source. */
+imago_status object_memory_perm_create_tabled(imago_object_memory *memory, imago_error *error);
 void object_memory_perm_destroy(imago_object_memory *memory);
 /* Remembers anew, after objects of permanent space have moved: walks it. Needs no memory. */
 void object_memory_perm_scan(imago_object_memory *memory);

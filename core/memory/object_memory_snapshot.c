@@ -2,8 +2,8 @@
 #include "imago/arrange.h"
 #include "object_memory_private.h"
 
-static void
-clear_dead_slots_of(imago_object_memory *memory, imago_oop oop)
+void
+object_memory_clear_dead_slots_of(imago_object_memory *memory, imago_oop oop)
 {
 	const imago_memory_kind kind = memory->kind;
 	uint64_t num_oops = object_memory_num_oops(memory, oop);
@@ -19,7 +19,7 @@ object_memory_clear_dead_slots(imago_object_memory *memory)
 {
 	for (imago_oop oop = imago_memory_first(memory); oop != 0;
 	     oop = imago_memory_next(memory, oop)) {
-		clear_dead_slots_of(memory, oop);
+		object_memory_clear_dead_slots_of(memory, oop);
 	}
 }
 
@@ -30,11 +30,11 @@ clear_dead_slots_of_old(imago_object_memory *memory)
 	uint64_t place = 0;
 	for (imago_oop oop = object_memory_from(memory, memory->old_base);
 	     oop != 0 && oop < memory->old_top; oop = imago_memory_next(memory, oop)) {
-		clear_dead_slots_of(memory, oop);
+		object_memory_clear_dead_slots_of(memory, oop);
 	}
 	for (imago_oop oop;
 	     memory->perm != NULL && (oop = object_memory_perm_next(memory, &place)) != 0;) {
-		clear_dead_slots_of(memory, oop);
+		object_memory_clear_dead_slots_of(memory, oop);
 	}
 }
 
@@ -64,7 +64,19 @@ imago_memory_pause(imago_object_memory *memory, imago_memory_mapping *out, imago
 	    .size = memory->size,
 	    .layout = {(uint8_t)imago_word_bytes(memory->kind), imago_host_order()},
 	    .header = memory->header,
+	    .tabled = memory->kind.tabled,
 	};
+	if (memory->kind.tabled) {
+		status = memory->table->failed
+		             ? imago_fail(error, IMAGO_ENOMEM, "copies of objects", IMAGO_NO_OFFSET,
+		                          memory->table->num_copies, 0)
+		             : imago_object_table_list(memory->table, &out->copies, error);
+		if (status != IMAGO_OK) {
+			object_memory_mourn_saved(memory);
+			return status;
+		}
+		out->num_copies = memory->table->num_copies;
+	}
 	out->header.special_objects_oop = memory->special_objects;
 	out->header.last_hash = memory->next_hash;
 	imago_put_last_bridge(imago_memory_at(memory, memory->old_top), out->layout);
@@ -137,6 +149,25 @@ move_pointers(const imago_object_memory *memory, const imago_segment *segment)
 	}
 }
 
+/* Copies of objects, where they belong in the bytes of a section. */
+static imago_status
+put_copies(const imago_object_memory *memory, uint8_t *bytes, imago_addr from, imago_addr to,
+           imago_error *error)
+{
+	const imago_object_copy *copies;
+	if (!memory->kind.tabled) {
+		return IMAGO_OK;
+	}
+	imago_status status = imago_object_table_list(memory->table, &copies, error);
+	for (uint64_t i = 0; status == IMAGO_OK && i < memory->table->num_copies; i++) {
+		imago_addr at = memory->base + copies[i].at;
+		if (at >= from && at < to) {
+			memcpy(bytes + (at - from), copies[i].bytes, (size_t)copies[i].size);
+		}
+	}
+	return status;
+}
+
 static imago_status
 add_section(const imago_object_memory *memory, imago_heap *heap, imago_addr from, imago_addr to,
             imago_error *error)
@@ -149,8 +180,11 @@ add_section(const imago_object_memory *memory, imago_heap *heap, imago_addr from
 	if (bytes == NULL) {
 		return IMAGO_ENOMEM;
 	}
-	memcpy(bytes, imago_memory_at(memory, from), (size_t)size);
-	imago_status status = imago_heap_own(heap, bytes, size + IMAGO_BRIDGE_SIZE, error);
+	memcpy(bytes, memory->bytes + (from - memory->base), (size_t)size);
+	imago_status status = put_copies(memory, bytes, from, to, error);
+	if (status == IMAGO_OK) {
+		status = imago_heap_own(heap, bytes, size + IMAGO_BRIDGE_SIZE, error);
+	}
 	if (status != IMAGO_OK) {
 		imago_release(heap->allocator, bytes, size + IMAGO_BRIDGE_SIZE);
 		return status;

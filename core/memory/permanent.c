@@ -208,6 +208,49 @@ object_memory_perm_create_known(imago_object_memory *memory, const imago_memory_
 	return IMAGO_OK;
 }
 
+/* The indices of all classes there are. */
+static imago_status
+note_all_classes(imago_object_memory *memory, imago_error *error)
+{
+	object_memory_perm *perm = memory->perm;
+	const uint32_t num_entries = memory->num_class_pages * IMAGO_CLASS_PAGE_SIZE;
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < num_entries; i++) {
+		count += object_memory_class_at(memory, i) != 0;
+	}
+	perm->class_indices = imago_allocate_array(
+	    memory->allocator, count, sizeof *perm->class_indices, "classes of permanent space", error);
+	if (perm->class_indices == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	for (uint32_t i = 0; i < num_entries && perm->num_class_indices < count; i++) {
+		if (object_memory_class_at(memory, i) != 0) {
+			perm->class_indices[perm->num_class_indices++] = i;
+		}
+	}
+	return IMAGO_OK;
+}
+
+imago_status
+object_memory_perm_create_tabled(imago_object_memory *memory, imago_error *error)
+{
+	imago_status status = create_empty(memory, error);
+	if (status == IMAGO_OK) {
+		status = note_all_classes(memory, error);
+	}
+	const imago_object_copy *copies = NULL;
+	if (status == IMAGO_OK) {
+		status = imago_object_table_list(memory->table, &copies, error);
+	}
+	for (uint64_t i = 0; status == IMAGO_OK && i < memory->table->num_copies; i++) {
+		imago_oop oop = object_memory_oop_of_chunk(memory, memory->base + copies[i].at);
+		if (object_memory_is_followed(memory, oop) && leads_to_old(memory, oop)) {
+			remember_old(memory, oop);
+		}
+	}
+	return status;
+}
+
 imago_status
 imago_memory_remembered(const imago_object_memory *memory, imago_oop **out, uint64_t *count,
                         imago_allocator *allocator, imago_error *error)

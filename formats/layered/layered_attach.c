@@ -87,6 +87,12 @@ make_room(const imago_layered_attachment *out, const imago_attach_plan *plan, im
 	return status;
 }
 
+static bool
+is_last_of_objects(const imago_layered_head *head, size_t i)
+{
+	return i + 1 == head->num_sections || head->sections[i + 1].kind != IMAGO_LAYERED_OBJECTS;
+}
+
 /* sections: as many as a layered image may have. */
 static imago_status
 make_plan(imago_attach_plan *plan, imago_attach_section *sections, const imago_layered_head *head,
@@ -103,7 +109,9 @@ make_plan(imago_attach_plan *plan, imago_attach_section *sections, const imago_l
 		    .address = section->address,
 		    .offset = section->offset,
 		    .size = whole_pages(section->size),
-		    .writable = !options->protect_fixed || section->tier == IMAGO_TIER_OFTEN,
+		    .writable =
+		        !options->protect_fixed ||
+		        (options->tabled ? is_last_of_objects(head, i) : section->tier == IMAGO_TIER_OFTEN),
 		    .has_pointers = section->has_pointers,
 		    .pointer_words = section->fixups,
 		};
@@ -231,7 +239,11 @@ attach(imago_layered_attachment *out, int descriptor, const imago_layered_attach
 	if (status == IMAGO_OK) {
 		describe(out);
 	}
-	if (status == IMAGO_OK && options->room > 0) {
+	if (status == IMAGO_OK && options->tabled) {
+		out->mapping.tabled = true;
+		out->mapping.ready = (out->head.flags & IMAGO_LAYERED_READY) != 0;
+		out->mapping.fixed_end = out->mapping.old_start = out->source_used;
+	} else if (status == IMAGO_OK && options->room > 0) {
 		status = load_remembered(out, descriptor, allocator, error);
 	}
 	if (status != IMAGO_OK) {
@@ -277,6 +289,10 @@ imago_layered_detach(imago_layered_attachment *attached)
 	imago_detach(attached->attachment);
 	attached->attachment = NULL;
 	imago_layered_remembered_release(&attached->remembered);
+	imago_release(attached->allocator, attached->copies,
+	              attached->num_copies * sizeof *attached->copies);
+	attached->copies = NULL;
+	attached->num_copies = 0;
 }
 
 imago_status
@@ -297,10 +313,10 @@ imago_layered_attached_heap(imago_heap **out, const imago_layered_attachment *at
 			continue;
 		}
 		uint64_t position = section->address - head->start;
-		bool last = i + 1 == head->num_sections || section[1].kind != IMAGO_LAYERED_OBJECTS;
 		const imago_segment segment = {
 		    .start = section->address + attached->distance,
-		    .size = last ? attached->mapping.used - position : section->size - IMAGO_BRIDGE_SIZE,
+		    .size = is_last_of_objects(head, i) ? attached->mapping.used - position
+		                                        : section->size - IMAGO_BRIDGE_SIZE,
 		    .bridge_size = IMAGO_BRIDGE_SIZE,
 		    .bytes = attached->mapping.bytes + position,
 		    .offset = section->offset,

@@ -14,7 +14,7 @@ static const char magic[16] = "imago twin 1\n\0\0";
 enum {
 	AT_WORD_BYTES = 48,
 	AT_BYTE_ORDER = 49,
-	AT_ZEROS = 50,
+	AT_ZEROS = 51,
 	AT_SOURCE_USED = 56,
 	AT_USED = 64,
 	AT_NUM_RUNS = 72,
@@ -52,6 +52,7 @@ imago_twin_encode(const imago_twin_head *head, uint8_t *bytes, uint64_t size)
 	memcpy(bytes + AT_SOURCE, head->source, sizeof head->source);
 	bytes[AT_WORD_BYTES] = head->layout.word_bytes;
 	bytes[AT_BYTE_ORDER] = head->layout.byte_order == IMAGO_BIG_ENDIAN;
+	bytes[AT_OBJECTS] = head->objects;
 	imago_store_u64(bytes + AT_SOURCE_USED, head->source_used, little);
 	imago_store_u64(bytes + AT_USED, head->used, little);
 	imago_store_u64(bytes + AT_NUM_RUNS, head->num_runs, little);
@@ -78,6 +79,10 @@ decode_header(imago_twin_head *out, const uint8_t *bytes, uint64_t size, imago_e
 		return imago_fail(error, IMAGO_EVERSION, "word size or byte order", AT_WORD_BYTES,
 		                  word_bytes, 8);
 	}
+	if (bytes[AT_OBJECTS] > 1) {
+		return imago_fail(error, IMAGO_EVERSION, "kind of runs", AT_OBJECTS, bytes[AT_OBJECTS], 1);
+	}
+	out->objects = bytes[AT_OBJECTS] == 1;
 	for (unsigned i = AT_ZEROS; i < AT_SOURCE_USED; i++) {
 		if (bytes[i] != 0) {
 			return imago_fail(error, IMAGO_EVERSION, "byte that means nothing", i, bytes[i], 0);

@@ -7,17 +7,6 @@
 #include "imago/pages.h"
 #include "twin_private.h"
 
-/* What is found on the pages that were copied. The words of the runs are gathered apart from the
- * table, which is written before them. */
-typedef struct twin_writing {
-	const imago_layered_attachment *source;
-	const imago_heap *file;
-	imago_addr start;
-	uint64_t position; /* behind the last run, from start on */
-	uint64_t num_runs;
-	imago_writer table, changed;
-} twin_writing;
-
 static void
 write_number(imago_writer *writer, uint64_t number)
 {
@@ -30,53 +19,70 @@ write_number(imago_writer *writer, uint64_t number)
 	imago_write_bytes(writer, bytes, size);
 }
 
+/* The last run is as long as it will be. */
 static void
-add_run(twin_writing *writing, uint64_t position, const uint8_t *bytes, uint64_t size)
+close_run(twin_writing *writing)
 {
-	write_number(&writing->table, (position - writing->position) / UNIT);
-	write_number(&writing->table, size / UNIT);
+	if (writing->run_size > 0) {
+		write_number(&writing->table, (writing->run_position - writing->position) / UNIT);
+		write_number(&writing->table, writing->run_size / UNIT);
+		writing->position = writing->run_position + writing->run_size;
+		writing->run_size = 0;
+		writing->num_runs++;
+	}
+}
+
+void
+twin_add_run(twin_writing *writing, uint64_t position, const uint8_t *bytes, uint64_t size)
+{
+	if (writing->run_size == 0 || writing->run_position + writing->run_size != position) {
+		close_run(writing);
+		writing->run_position = position;
+	}
+	writing->run_size += size;
 	imago_write_bytes(&writing->changed, bytes, size);
-	writing->position = position + size;
-	writing->num_runs++;
 }
 
-/* The words of a range that differ. Ranges are looked at in ascending order; a run that goes on
- * where the last one ended cannot be told from it, so it waits until it is whole. */
-typedef struct open_run {
-	uint64_t position, size; /* size 0: none */
-	const uint8_t *bytes;
-} open_run;
-
-static void
-close_run(twin_writing *writing, open_run *run)
+void
+twin_add_differences(twin_writing *writing, uint64_t position, const uint8_t *now,
+                     const uint8_t *then, uint64_t size)
 {
-	if (run->size > 0) {
-		add_run(writing, run->position, run->bytes, run->size);
+	for (uint64_t i = 0; i < size;) {
+		uint64_t end = i;
+		while (end < size && memcmp(now + end, then + end, UNIT) != 0) {
+			end += UNIT;
+		}
+		if (end > i) {
+			twin_add_run(writing, position + i, now + i, end - i);
+		}
+		i = end + UNIT;
 	}
-	run->size = 0;
+}
+
+void
+twin_writing_init(twin_writing *writing, const imago_writer *writer, imago_error *error)
+{
+	imago_writer_init(&writing->table, writer->allocator, writer->layout, error);
+	imago_writer_init(&writing->changed, writer->allocator, writer->layout, error);
+}
+
+void
+twin_writing_release(twin_writing *writing)
+{
+	imago_writer_release(&writing->changed);
+	imago_writer_release(&writing->table);
 }
 
 static void
-compare_range(twin_writing *writing, open_run *run, const imago_segment *segment, uint64_t from,
-              uint64_t to)
+compare_range(twin_writing *writing, const imago_segment *segment, uint64_t from, uint64_t to)
 {
-	uint64_t segment_position = segment->start - writing->start;
-	const uint8_t *now = writing->source->mapping.bytes + segment_position;
-	for (uint64_t i = from; i < to; i += UNIT) {
-		if (memcmp(now + i, segment->bytes + i, UNIT) == 0) {
-			continue;
-		}
-		if (run->size == 0 || run->position + run->size != segment_position + i) {
-			close_run(writing, run);
-			*run = (open_run){segment_position + i, 0, now + i};
-		}
-		run->size += UNIT;
-	}
+	uint64_t position = segment->start - writing->start + from;
+	twin_add_differences(writing, position, writing->source->mapping.bytes + position,
+	                     segment->bytes + from, to - from);
 }
 
 typedef struct page_walk {
 	twin_writing *writing;
-	open_run run;
 	uint64_t page_size; /* the host's */
 } page_walk;
 
@@ -88,7 +94,7 @@ see_pages(size_t section, imago_addr address, uint64_t num_pages, void *payload)
 	const imago_segment *segment = &walk->writing->file->segments[section];
 	uint64_t from = address - segment->start;
 	uint64_t to = from + num_pages * walk->page_size;
-	compare_range(walk->writing, &walk->run, segment, from < segment->size ? from : segment->size,
+	compare_range(walk->writing, segment, from < segment->size ? from : segment->size,
 	              to < segment->size ? to : segment->size);
 }
 
@@ -101,21 +107,21 @@ compare_pages(twin_writing *writing, imago_error *error)
 	if (status == IMAGO_EUNSUPPORTED) {
 		for (size_t i = 0; i < writing->file->num_segments; i++) {
 			const imago_segment *segment = &writing->file->segments[i];
-			compare_range(writing, &walk.run, segment, 0, segment->size);
+			compare_range(writing, segment, 0, segment->size);
 		}
 		status = IMAGO_OK;
-	}
-	if (status == IMAGO_OK) {
-		close_run(writing, &walk.run);
 	}
 	return status;
 }
 
-static void
-write_file(const twin_writing *writing, const imago_memory_mapping *now, imago_writer *writer)
+imago_status
+twin_write_file(twin_writing *writing, const imago_memory_mapping *now, const uint8_t *made,
+                imago_writer *writer)
 {
 	const imago_layered_attachment *source = writing->source;
 	uint64_t start = writer->size;
+	uint64_t made_size = now->used - source->source_used;
+	close_run(writing);
 	imago_twin_head head = {
 	    .layout = now->layout,
 	    .source_used = source->source_used,
@@ -123,17 +129,34 @@ write_file(const twin_writing *writing, const imago_memory_mapping *now, imago_w
 	    .num_runs = writing->num_runs,
 	    .table_size = writing->table.size,
 	    .changed_size = writing->changed.size,
+	    .objects = now->tabled,
 	    .fields = now->header,
 	};
 	memcpy(head.source, source->head.identity, sizeof head.source);
-	head.fields.data_size = source->head.fields.data_size + (now->used - source->source_used);
+	head.fields.data_size = source->head.fields.data_size + made_size;
+	if (writing->table.status != IMAGO_OK || writing->changed.status != IMAGO_OK) {
+		return writing->table.status != IMAGO_OK ? writing->table.status : writing->changed.status;
+	}
 	imago_write_zeros(writer, IMAGO_TWIN_HEADER);
 	imago_write_bytes(writer, writing->table.bytes, writing->table.size);
 	imago_write_bytes(writer, writing->changed.bytes, writing->changed.size);
-	imago_write_bytes(writer, now->bytes + source->source_used, now->used - source->source_used);
+	imago_write_bytes(writer, made, made_size);
 	if (writer->status == IMAGO_OK) {
 		imago_twin_encode(&head, writer->bytes + start, writer->size - start);
 	}
+	return writer->status;
+}
+
+imago_status
+twin_require_source(const imago_layered_attachment *source, const imago_memory_mapping *now,
+                    imago_error *error)
+{
+	if (source->distance != 0 || now->bytes != source->mapping.bytes ||
+	    now->used < source->source_used) {
+		return imago_fail(error, IMAGO_EUSAGE, "source of a twin", IMAGO_NO_OFFSET,
+		                  source->distance, 0);
+	}
+	return IMAGO_OK;
 }
 
 imago_status
@@ -144,25 +167,22 @@ imago_twin_write(const imago_layered_attachment *source, const imago_memory_mapp
 	if (writer->status != IMAGO_OK) {
 		return writer->status;
 	}
-	if (source->distance != 0 || now->bytes != source->mapping.bytes ||
-	    now->used < source->source_used) {
-		return imago_fail(error, IMAGO_EUSAGE, "source of a twin", IMAGO_NO_OFFSET,
-		                  source->distance, 0);
+	imago_status status = twin_require_source(source, now, error);
+	if (status != IMAGO_OK) {
+		return status;
 	}
-	imago_writer_init(&writing.table, writer->allocator, writer->layout, error);
-	imago_writer_init(&writing.changed, writer->allocator, writer->layout, error);
-	imago_status status = compare_pages(&writing, error);
-	if (status == IMAGO_OK && writing.table.status != IMAGO_OK) {
-		status = writing.table.status;
-	}
-	if (status == IMAGO_OK && writing.changed.status != IMAGO_OK) {
-		status = writing.changed.status;
+	twin_writing_init(&writing, writer, error);
+	if (now->tabled) {
+		for (uint64_t i = 0; i < now->num_copies; i++) {
+			const imago_object_copy *copy = &now->copies[i];
+			twin_add_run(&writing, copy->at, copy->bytes, copy->size);
+		}
+	} else {
+		status = compare_pages(&writing, error);
 	}
 	if (status == IMAGO_OK) {
-		write_file(&writing, now, writer);
-		status = writer->status;
+		status = twin_write_file(&writing, now, now->bytes + source->source_used, writer);
 	}
-	imago_writer_release(&writing.changed);
-	imago_writer_release(&writing.table);
+	twin_writing_release(&writing);
 	return status;
 }

@@ -2,8 +2,8 @@
  *
  * bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]
  * [--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] [--layered-mib N]
- * [--align-mib N] [share|tiers|layered|alignment]: exit status 0 when all was measured, whatever
- * the figures; 2 otherwise. */
+ * [--align-mib N] [--twin-image IMAGE] [share|tiers|twins|layered|alignment]: exit status 0 when
+ * all was measured, whatever the figures; 2 otherwise. */
 #define _GNU_SOURCE /* sched_setaffinity, mallopt's neighbours */
 #include "bench.h"
 
@@ -254,7 +254,8 @@ main(int argc, char **argv)
 	    align_mib == 0) {
 		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N] "
 		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] "
-		           "[--layered-mib N] [--align-mib N] [share|tiers|layered|alignment]");
+		           "[--layered-mib N] [--align-mib N] [--twin-image IMAGE] "
+		           "[share|tiers|twins|layered|alignment]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
 	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
@@ -266,7 +267,8 @@ main(int argc, char **argv)
 	unsigned num_missed = 0;
 	const char *only = argv[argc - 1];
 	bool all = strcmp(only, "share") != 0 && strcmp(only, "tiers") != 0 &&
-	           strcmp(only, "layered") != 0 && strcmp(only, "alignment") != 0;
+	           strcmp(only, "twins") != 0 && strcmp(only, "layered") != 0 &&
+	           strcmp(only, "alignment") != 0;
 	if (all) {
 		num_missed += bench_one("Spur64", 68021, wide_mib, (unsigned)num_rounds);
 		num_missed += bench_one("Spur32", 6521, narrow_mib, (unsigned)num_rounds);
@@ -284,6 +286,9 @@ main(int argc, char **argv)
 	}
 	if (all || strcmp(only, "tiers") == 0) {
 		num_missed += bench_tier_rows(tier_mib);
+	}
+	if (all || strcmp(only, "twins") == 0) {
+		bench_twin_rows(text_after(argc, argv, "--twin-image"), (unsigned)num_rounds);
 	}
 	printf("\n%u asked figures not met; medians of %" PRIu64 " pairs.\n", num_missed, num_rounds);
 	print_probes();

@@ -84,6 +84,9 @@ unsigned bench_layered_rows(uint64_t mib, unsigned num_rounds);
  * objects are written, unless tiered is NULL. */
 unsigned bench_crowd_rows(uint64_t mib, const char *tiered);
 
+/* bench_twin.c: on kernel images, and on the genuine one unless path is NULL. Nothing is asked. */
+void bench_twin_rows(const char *path, unsigned num_rounds);
+
 /* bench_tier.c: on an image of its own, of that size. */
 unsigned bench_tier_rows(uint64_t mib);
 

@@ -112,7 +112,8 @@ static const lie lies[] = {
     {11, 1, '2', IMAGO_EMAGIC, "magic of a twin", 0},
     {48, 1, 2, IMAGO_EVERSION, "word size or byte order", 48},
     {49, 1, 2, IMAGO_EVERSION, "word size or byte order", 48},
-    {50, 1, 1, IMAGO_EVERSION, "byte that means nothing", 50},
+    {50, 1, 2, IMAGO_EVERSION, "kind of runs", 50},
+    {51, 1, 1, IMAGO_EVERSION, "byte that means nothing", 51},
     {55, 1, 1, IMAGO_EVERSION, "byte that means nothing", 55},
     {64, 1, 4, IMAGO_EALIGN, "size of a part of a twin", 56},
     {64, 8, 8, IMAGO_ERANGE, "end of the new objects", 64},
@@ -183,6 +184,79 @@ a_run_over_a_bridge_is_refused(void **state)
 	assert_no_leak(&allocator);
 }
 
+static imago_status
+attach_by_table(const twin_bytes *twin, FILE *source)
+{
+	imago_layered_attachment attached;
+	imago_status status = imago_twin_attach_tabled(&attached, twin->bytes, twin->size,
+	                                               fileno(source), ROOM, &allocator, &error);
+	if (status == IMAGO_OK) {
+		imago_layered_detach(&attached);
+	}
+	return status;
+}
+
+static void
+a_table_wants_whole_objects(void **state)
+{
+	(void)state;
+	FILE *source = source_file(host_layout());
+	twin_bytes twin = make_twin(source);
+	assert_status(attach_by_table(&twin, source), &error, IMAGO_EUNSUPPORTED);
+	assert_string_equal(error.what, "twin of words");
+	/* The first run is a word, in which no object fits. */
+	twin.bytes[50] = 1;
+	imago_twin_seal(twin.bytes, twin.size);
+	assert_status(attach_by_table(&twin, source), &error, IMAGO_ESTRUCTURE);
+	assert_string_equal(error.what, "objects of a run");
+	assert_int_equal(error.offset, TABLE + 4);
+	(void)fclose(source);
+	assert_no_leak(&allocator);
+}
+
+/* Two words that look like an object, at a distance (in words) from the source's start. */
+static imago_status
+require_object_at(FILE *source, uint8_t distance)
+{
+	twin_bytes twin = make_twin(source);
+	imago_layered_attachment attached;
+	imago_twin_head head;
+	imago_heap *heap;
+	/* Distance and size in two bytes each. */
+	twin.bytes[TABLE] = (uint8_t)(distance | 0x80);
+	twin.bytes[TABLE + 1] = 0;
+	twin.bytes[TABLE + 2] = 0x83;
+	twin.bytes[TABLE + 3] = 0;
+	twin.bytes[72] = 1;
+	twin.bytes[50] = 1;
+	imago_twin_seal(twin.bytes, twin.size);
+	assert_ok(attach_twin(&twin, source, &attached), &error);
+	const imago_layered_attach_options plain = {.attach.relocation = IMAGO_RELOCATION_NONE};
+	imago_layered_detach(&attached);
+	assert_ok(imago_layered_attach(&attached, fileno(source), &plain, &allocator, &error), &error);
+	assert_ok(imago_layered_attached_heap(&heap, &attached, &allocator, &error), &error);
+	assert_ok(imago_twin_decode(&head, twin.bytes, twin.size, &error), &error);
+	imago_status status =
+	    imago_twin_require_objects(&head, twin.bytes, attached.head.start, heap, &error);
+	imago_heap_destroy(heap);
+	imago_layered_detach(&attached);
+	return status;
+}
+
+static void
+objects_begin_where_the_source_has_some(void **state)
+{
+	(void)state;
+	FILE *source = source_file(host_layout());
+	/* nil, false and true take two words each; the run ends within false, or begins within it. */
+	for (uint8_t distance = 0; distance < 4; distance++) {
+		assert_status(require_object_at(source, distance), &error, IMAGO_ESTRUCTURE);
+		assert_string_equal(error.what, "run between objects");
+	}
+	(void)fclose(source);
+	assert_no_leak(&allocator);
+}
+
 static int
 set_up(void **state)
 {
@@ -198,6 +272,8 @@ main(void)
 	    cmocka_unit_test_setup(words_and_objects_are_put_in_their_places, set_up),
 	    cmocka_unit_test_setup(lies_are_refused_by_name, set_up),
 	    cmocka_unit_test_setup(a_run_over_a_bridge_is_refused, set_up),
+	    cmocka_unit_test_setup(a_table_wants_whole_objects, set_up),
+	    cmocka_unit_test_setup(objects_begin_where_the_source_has_some, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

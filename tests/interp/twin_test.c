@@ -13,125 +13,13 @@
 
 #include "assertions.h"
 #include "imago/digest.h"
-#include "imago/image.h"
-#include "imago/twin.h"
 #include "imago/walk.h"
-#include "kernel_runs.h"
-#include "small_image.h"
+#include "twin_runs.h"
 
-enum { ROOM = 8 << 20, EDEN = 1 << 16, PLENTY = 1000000, NUM_PROCESSES = 8 };
+enum { PLENTY = 1000000, NUM_PROCESSES = 8 };
 
 static imago_allocator allocator;
 static imago_error error;
-
-/* A source on disk, and its objects as the file has them. */
-typedef struct source {
-	FILE *file;
-	imago_layered_attachment untouched;
-	imago_heap *heap;
-} source;
-
-static source
-make_source(const imago_heap *heap)
-{
-	source made = {.file = tmpfile()};
-	imago_writer writer;
-	const imago_layered_attach_options plain = {.attach.relocation = IMAGO_RELOCATION_NONE};
-	assert_non_null(made.file);
-	imago_writer_init(&writer, &allocator, heap->layout, &error);
-	assert_ok(imago_layered_write(heap, NULL, &writer, &error), &error);
-	assert_int_equal(fwrite(writer.bytes, 1, (size_t)writer.size, made.file), writer.size);
-	assert_int_equal(fflush(made.file), 0);
-	imago_writer_release(&writer);
-	assert_ok(imago_layered_attach(&made.untouched, fileno(made.file), &plain, &allocator, &error),
-	          &error);
-	assert_ok(imago_layered_attached_heap(&made.heap, &made.untouched, &allocator, &error), &error);
-	return made;
-}
-
-static void
-release_source(source *made)
-{
-	imago_heap_destroy(made->heap);
-	imago_layered_detach(&made->untouched);
-	(void)fclose(made->file);
-}
-
-/* A machine over the source, or over a twin of it. */
-typedef struct machine {
-	imago_layered_attachment attached;
-	imago_vm *vm;
-	printed_text *printed;
-} machine;
-
-static machine
-start_machine(const source *from, const imago_writer *twin, printed_text *printed)
-{
-	machine made = {.printed = printed};
-	const imago_layered_attach_options place = {.attach.relocation = IMAGO_RELOCATION_NONE,
-	                                            .room = ROOM};
-	const imago_vm_options options = {
-	    .print = keep_printed, .payload = printed, .eden_bytes = EDEN};
-	imago_status status =
-	    twin != NULL
-	        ? imago_twin_attach(&made.attached, twin->bytes, twin->size, fileno(from->file), ROOM,
-	                            &allocator, &error)
-	        : imago_layered_attach(&made.attached, fileno(from->file), &place, &allocator, &error);
-	assert_ok(status, &error);
-	if (twin != NULL) {
-		imago_heap *whole;
-		assert_ok(imago_layered_attached_heap(&whole, &made.attached, &allocator, &error), &error);
-		kernel_expect_clean(whole, "twin", false);
-		imago_heap_destroy(whole);
-	}
-	assert_ok(
-	    imago_vm_create_mapped(&made.vm, &made.attached.mapping, &options, &allocator, &error),
-	    &error);
-	return made;
-}
-
-static void
-end_machine(machine *ended)
-{
-	imago_vm_destroy(ended->vm);
-	imago_layered_detach(&ended->attached);
-}
-
-/* Saves the machine's twin, and lets it go on. */
-static imago_writer
-save_twin(const source *from, machine *running)
-{
-	imago_writer writer;
-	imago_memory_mapping now;
-	imago_writer_init(&writer, &allocator, from->heap->layout, &error);
-	assert_ok(imago_vm_pause(running->vm, &now, &error), &error);
-	assert_ok(imago_twin_write(&running->attached, &now, from->heap, &writer, &error), &error);
-	(void)imago_vm_resume(running->vm);
-	return writer;
-}
-
-typedef struct outcome {
-	imago_vm_result result;
-	printed_text printed;
-	uint64_t num_bytecodes, num_sends;
-} outcome;
-
-static void
-add_run(outcome *out, machine *running, uint64_t fuel)
-{
-	const imago_vm_statistics statistics = run_bytecodes(running->vm, fuel, &out->result);
-	out->num_bytecodes += statistics.num_bytecodes;
-	out->num_sends += statistics.num_sends;
-}
-
-static void
-expect_same(const outcome *a, const outcome *b)
-{
-	assert_int_equal(a->result.end, b->result.end);
-	assert_int_equal(a->num_bytecodes, b->num_bytecodes);
-	assert_int_equal(a->num_sends, b->num_sends);
-	assert_string_equal(a->printed.text, b->printed.text);
-}
 
 /* A machine's clock begins anew, so fuel ends before an image waits for it.
  *
@@ -140,19 +28,19 @@ expect_same(const outcome *a, const outcome *b)
 static void
 expect_parts_to_be_the_whole(const imago_heap *heap, uint64_t fuel)
 {
-	source from = make_source(heap);
+	source from = make_source(heap, &allocator);
 	outcome whole = {.num_sends = 0};
 	outcome parts = {.num_sends = 0};
-	machine running = start_machine(&from, NULL, &whole.printed);
+	machine running = start_machine(&from, NULL, BY_PAGES, &whole.printed);
 	add_run(&whole, &running, fuel);
 	end_machine(&running);
 	uint64_t third = whole.num_bytecodes / 3;
-	running = start_machine(&from, NULL, &parts.printed);
+	running = start_machine(&from, NULL, BY_PAGES, &parts.printed);
 	add_run(&parts, &running, third);
 	for (int i = 0; i < 2; i++) {
 		imago_writer twin = save_twin(&from, &running);
 		end_machine(&running);
-		running = start_machine(&from, &twin, &parts.printed);
+		running = start_machine(&from, &twin, BY_PAGES, &parts.printed);
 		imago_writer again = save_twin(&from, &running);
 		imago_writer_release(&again);
 		add_run(&parts, &running, i == 0 ? third : fuel - 2 * third);
@@ -167,13 +55,6 @@ static bool
 is_of_this_host(const test_layout *layout)
 {
 	return layout->layout.byte_order == imago_host_order();
-}
-
-static const test_layout *
-a_layout_of_this_host(void)
-{
-	const test_layout *layout = test_layout_find("spur64");
-	return is_of_this_host(layout) ? layout : test_layout_find("spur64be");
 }
 
 static void
@@ -199,16 +80,8 @@ genuine_images_go_on_over_their_source(void **state)
 	static const char *const names[] = {"spur32-6521-headless", "spur64-68021-pharo-vm"};
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		char path[128];
 		imago_image image;
-		snprintf(path, sizeof path, "../shared/images/%s.image", names[i]);
-		FILE *file = fopen(path, "rb");
-		if (file == NULL) {
-			print_message("skipped: no %s\n", path);
-			skip();
-		}
-		(void)fclose(file);
-		assert_ok(imago_image_open(&image, path, &allocator, &error), &error);
+		open_genuine(&image, names[i], &allocator);
 		expect_parts_to_be_the_whole(image.heap, PLENTY);
 		imago_image_close(&image);
 	}
@@ -220,7 +93,7 @@ static imago_writer
 some_twin(const source *from)
 {
 	outcome run = {.num_sends = 0};
-	machine running = start_machine(from, NULL, &run.printed);
+	machine running = start_machine(from, NULL, BY_PAGES, &run.printed);
 	add_run(&run, &running, 20000);
 	imago_writer twin = save_twin(from, &running);
 	end_machine(&running);
@@ -232,10 +105,10 @@ many_processes_work_over_one_source(void **state)
 {
 	(void)state;
 	imago_heap *heap = kernel_image(a_layout_of_this_host(), &kernel_programs[2], &allocator);
-	source from = make_source(heap);
+	source from = make_source(heap, &allocator);
 	imago_writer twin = some_twin(&from);
 	outcome alone = {.num_sends = 0};
-	machine running = start_machine(&from, &twin, &alone.printed);
+	machine running = start_machine(&from, &twin, BY_PAGES, &alone.printed);
 	add_run(&alone, &running, PLENTY);
 	end_machine(&running);
 	pid_t children[NUM_PROCESSES];
@@ -244,7 +117,7 @@ many_processes_work_over_one_source(void **state)
 		assert_true(children[i] >= 0);
 		if (children[i] == 0) {
 			outcome own = {.num_sends = 0};
-			machine mine = start_machine(&from, &twin, &own.printed);
+			machine mine = start_machine(&from, &twin, BY_PAGES, &own.printed);
 			add_run(&own, &mine, PLENTY);
 			bool same = own.num_bytecodes == alone.num_bytecodes &&
 			            own.result.end == alone.result.end &&
@@ -268,7 +141,7 @@ a_twin_holds_little_more_than_what_was_changed(void **state)
 {
 	(void)state;
 	imago_heap *heap = kernel_image(a_layout_of_this_host(), &kernel_programs[2], &allocator);
-	source from = make_source(heap);
+	source from = make_source(heap, &allocator);
 	imago_writer twin = some_twin(&from);
 	imago_twin_head head;
 	imago_twin_reader reader;
@@ -299,8 +172,8 @@ static imago_status
 attach_twin(const uint8_t *bytes, uint64_t size, const source *from)
 {
 	imago_layered_attachment attached;
-	imago_status status =
-	    imago_twin_attach(&attached, bytes, size, fileno(from->file), ROOM, &allocator, &error);
+	imago_status status = imago_twin_attach(&attached, bytes, size, fileno(from->file), TWIN_ROOM,
+	                                        &allocator, &error);
 	if (status == IMAGO_OK) {
 		imago_layered_detach(&attached);
 	}
@@ -324,6 +197,106 @@ turn_a_bit(imago_heap *heap)
 	fail();
 }
 
+static imago_digest
+digest_in_place(const imago_layered_attachment *attached)
+{
+	imago_heap *whole;
+	imago_digest digest;
+	assert_ok(imago_layered_attached_heap(&whole, attached, &allocator, &error), &error);
+	assert_ok(imago_digest_compute(&digest, whole, &allocator, &error), &error);
+	imago_heap_destroy(whole);
+	return digest;
+}
+
+/* The twin with references updated: the same image, and nothing of the source is changed but what
+ * machines find by its place. */
+static imago_writer
+move_twin(const source *from, const imago_writer *twin, imago_twin_moves *moves)
+{
+	imago_layered_attachment attached;
+	imago_heap *whole;
+	imago_writer moved;
+	assert_ok(imago_twin_attach(&attached, twin->bytes, twin->size, fileno(from->file), TWIN_ROOM,
+	                            &allocator, &error),
+	          &error);
+	assert_ok(imago_layered_attached_heap(&whole, &attached, &allocator, &error), &error);
+	imago_writer_init(&moved, &allocator, from->heap->layout, &error);
+	assert_ok(imago_twin_write_moved(&attached, &attached.mapping, whole, from->heap, &moved, moves,
+	                                 &error),
+	          &error);
+	imago_heap_destroy(whole);
+	imago_layered_detach(&attached);
+	return moved;
+}
+
+static void
+expect_nothing_of_the_source_changed(const source *from, const imago_writer *twin)
+{
+	imago_twin_head head;
+	imago_twin_reader reader;
+	imago_twin_run run;
+	imago_walker walker;
+	imago_object object;
+	assert_ok(imago_twin_decode(&head, twin->bytes, twin->size, &error), &error);
+	imago_twin_reader_init(&reader, &head, twin->bytes, from->untouched.head.start);
+	bool more = imago_twin_next(&reader, &run);
+	imago_walk_init(&walker, from->heap, &error);
+	while (more && imago_walk_next(&walker, &object)) {
+		while (more && run.address < object.chunk + object.total_bytes) {
+			assert_int_not_equal(object.kind, IMAGO_OBJECT_ORDINARY);
+			more = imago_twin_next(&reader, &run);
+		}
+	}
+}
+
+static void
+expect_moved_twin_to_be_the_same(const imago_heap *heap, uint64_t cut, uint64_t fuel)
+{
+	source from = make_source(heap, &allocator);
+	outcome whole = {.num_sends = 0};
+	machine running = start_machine(&from, NULL, BY_PAGES, &whole.printed);
+	add_run(&whole, &running, cut);
+	imago_writer twin = save_twin(&from, &running);
+	end_machine(&running);
+	imago_twin_moves moves;
+	imago_writer moved = move_twin(&from, &twin, &moves);
+	assert_true(moves.num_changed > 0 && moves.num_moved >= moves.num_changed);
+	expect_nothing_of_the_source_changed(&from, &moved);
+	outcome stayed = {.num_sends = 0};
+	outcome went = {.num_sends = 0};
+	running = start_machine(&from, &twin, BY_PAGES, &stayed.printed);
+	machine other = start_machine(&from, &moved, BY_PAGES, &went.printed);
+	imago_digest a = digest_in_place(&running.attached);
+	imago_digest b = digest_in_place(&other.attached);
+	assert_memory_equal(&a, &b, sizeof a);
+	add_run(&stayed, &running, fuel);
+	add_run(&went, &other, fuel);
+	expect_same(&stayed, &went);
+	end_machine(&other);
+	end_machine(&running);
+	imago_writer_release(&moved);
+	imago_writer_release(&twin);
+	release_source(&from);
+}
+
+static void
+references_can_be_updated_instead(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NUM_SPUR_TEST_LAYOUTS; i++) {
+		if (test_layouts[i].layout.byte_order == imago_host_order()) {
+			imago_heap *heap = kernel_image(&test_layouts[i], &kernel_programs[2], &allocator);
+			expect_moved_twin_to_be_the_same(heap, 20000, PLENTY);
+			imago_heap_destroy(heap);
+		}
+	}
+	imago_image image;
+	open_genuine(&image, "spur64-68021-pharo-vm", &allocator);
+	expect_moved_twin_to_be_the_same(image.heap, 200000, PLENTY / 5);
+	imago_image_close(&image);
+	assert_no_leak(&allocator);
+}
+
 static void
 another_source_is_refused(void **state)
 {
@@ -331,15 +304,15 @@ another_source_is_refused(void **state)
 	const test_layout *layout = a_layout_of_this_host();
 	imago_heap *heap = kernel_image(layout, &kernel_programs[2], &allocator);
 	imago_heap *other_heap = kernel_image(layout, &kernel_programs[1], &allocator);
-	source from = make_source(heap);
-	source other = make_source(other_heap);
+	source from = make_source(heap, &allocator);
+	source other = make_source(other_heap, &allocator);
 	imago_writer twin = some_twin(&from);
 	assert_ok(attach_twin(twin.bytes, twin.size, &from), &error);
 	assert_int_equal(attach_twin(twin.bytes, twin.size, &other), IMAGO_ESTRUCTURE);
 	assert_string_equal(error.what, "source of a twin");
 	/* One object of the source is another one. */
 	turn_a_bit(heap);
-	source changed = make_source(heap);
+	source changed = make_source(heap, &allocator);
 	assert_int_equal(attach_twin(twin.bytes, twin.size, &changed), IMAGO_ESTRUCTURE);
 	assert_string_equal(error.what, "source of a twin");
 	release_source(&changed);
@@ -356,7 +329,7 @@ every_prefix_and_every_damaged_byte_is_refused(void **state)
 {
 	(void)state;
 	imago_heap *heap = kernel_image(a_layout_of_this_host(), &kernel_programs[2], &allocator);
-	source from = make_source(heap);
+	source from = make_source(heap, &allocator);
 	imago_writer twin = some_twin(&from);
 	imago_twin_head head;
 	for (uint64_t size = 0; size < twin.size; size += size < 1024 ? 1 : 37) {
@@ -392,6 +365,7 @@ main(void)
 	    cmocka_unit_test_setup(genuine_images_go_on_over_their_source, set_up),
 	    cmocka_unit_test_setup(many_processes_work_over_one_source, set_up),
 	    cmocka_unit_test_setup(a_twin_holds_little_more_than_what_was_changed, set_up),
+	    cmocka_unit_test_setup(references_can_be_updated_instead, set_up),
 	    cmocka_unit_test_setup(another_source_is_refused, set_up),
 	    cmocka_unit_test_setup(every_prefix_and_every_damaged_byte_is_refused, set_up),
 	};

@@ -22,6 +22,9 @@ typedef struct imago_layered_attach_options {
 	imago_attach_options attach;
 	uint64_t room;      /* bytes of memory behind the image, for one who runs it */
 	bool protect_fixed; /* stores into read-only and rarely written sections trap */
+	bool tabled;        /* with room: nothing of the file is written, objects are copied instead
+	                     * (object_table.h); then protect_fixed is about all sections but the
+	                     * last one, where new objects begin */
 } imago_layered_attach_options;
 
 typedef struct imago_layered_attachment {
@@ -31,6 +34,9 @@ typedef struct imago_layered_attachment {
 	uint64_t source_used;         /* bytes from the start to the end of the file's last object */
 	imago_memory_mapping mapping; /* what imago_vm_create_mapped takes; with room only */
 	imago_layered_remembered remembered; /* that the mapping borrows; with room only */
+	imago_object_copy *copies;           /* likewise; of a twin over an object table */
+	uint64_t num_copies;
+	imago_allocator *allocator; /* of these */
 } imago_layered_attachment;
 
 /* Attaches the layered file of a descriptor, which stays the caller's. IMAGO_ESTRUCTURE (a hash
@@ -61,7 +67,8 @@ IMAGO_API void imago_layered_detach(imago_layered_attachment *attached);
 
 /* The attached image as a heap that borrows its pages, at the addresses where it lies: to walk,
  * check or save it. What mapping says is looked at: after imago_vm_pause, hand over its mapping.
- * The attachment must outlive it. IMAGO_ENOMEM. */
+ * The attachment must outlive it. Copies that an object table holds are not in it:
+ * imago_vm_snapshot makes a heap of both. IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_layered_attached_heap(imago_heap **out,
                                                    const imago_layered_attachment *attached,
                                                    imago_allocator *allocator,

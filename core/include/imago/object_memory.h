@@ -35,12 +35,14 @@
 #include "imago/error.h"
 #include "imago/heap.h"
 #include "imago/object.h"
+#include "imago/object_table.h"
 #include "imago/oop.h"
 
 /* What decides how words and headers are read. Passed as a constant in hot loops. */
 typedef struct imago_memory_kind {
 	bool v3;
-	bool wide; /* 8 bytes to a word */
+	bool wide;   /* 8 bytes to a word */
+	bool tabled; /* objects of the source may have copies (object_table.h) */
 } imago_memory_kind;
 
 /* Calls back for every root that lies outside the arena. */
@@ -78,6 +80,7 @@ typedef struct imago_object_memory {
 	bool floats_low_first;           /* of the two halves of a boxed Float */
 	imago_image_header header;       /* of the image */
 	struct object_memory_perm *perm; /* what is remembered of permanent space; NULL without */
+	imago_object_table *table;       /* of a source that is not to be written; NULL without */
 	imago_oop *mourners;             /* fired ephemerons, weak objects: the oldest first */
 	uint64_t num_mourners, mourner_capacity;
 	uint64_t num_finalizations; /* objects with something to finalize that nobody was told of */
@@ -131,6 +134,13 @@ typedef struct imago_memory_mapping {
 	uint64_t num_remembered;
 	const uint32_t *class_indices;
 	uint64_t num_class_indices;
+	/* The fixed bytes, which then are all but what was made since (old_start is fixed_end, and may
+	 * be used), are a source that nobody writes: an object is copied before it is first written.
+	 * copies: those that were changed already, ascending; as class_indices. Of a memory that is
+	 * paused (imago_memory_pause): all there are, until it is used again. */
+	bool tabled;
+	const imago_object_copy *copies;
+	uint64_t num_copies;
 } imago_memory_mapping;
 
 /* Takes a mapped Spur image in which check finds no error; the mapping must outlive the memory.
@@ -149,10 +159,33 @@ IMAGO_API imago_status imago_memory_create_mapped(imago_object_memory **out,
 
 /* ---- Words and headers; oop is a pointer to an object of the memory. */
 
+/* Where the word at an address lies; of the object whose header is there, if it has a copy. */
+IMAGO_ALWAYS_INLINE uint8_t *
+imago_memory_place(const imago_object_memory *memory, imago_addr addr, imago_memory_kind kind)
+{
+	uint64_t past = addr - memory->base;
+	if (kind.tabled && past < memory->table->size &&
+	    IMAGO_UNLIKELY(imago_bitmap_test(&memory->table->copied, past / 8))) {
+		return imago_object_table_find(memory->table, addr);
+	}
+	return memory->bytes + past;
+}
+
 IMAGO_ALWAYS_INLINE uint8_t *
 imago_memory_at(const imago_object_memory *memory, imago_addr addr)
 {
-	return memory->bytes + (addr - memory->base);
+	return imago_memory_place(memory, addr, memory->kind);
+}
+
+/* Where an object's header is, to be written: one of the source is copied first. */
+IMAGO_ALWAYS_INLINE uint8_t *
+imago_memory_open(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	uint64_t past = oop - memory->base;
+	if (kind.tabled && IMAGO_UNLIKELY(past < memory->table->size)) {
+		return imago_object_table_open(memory->table, oop, memory->bytes + past);
+	}
+	return memory->bytes + past;
 }
 
 IMAGO_ALWAYS_INLINE uint32_t
@@ -194,14 +227,20 @@ imago_word_put(uint8_t *bytes, imago_oop value, imago_memory_kind kind)
 IMAGO_ALWAYS_INLINE uint64_t
 imago_memory_header(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
 {
-	imago_memory_kind header = {false, !kind.v3};
-	return imago_word_get(imago_memory_at(memory, oop), header);
+	imago_memory_kind header = {.wide = !kind.v3};
+	return imago_word_get(imago_memory_place(memory, oop, kind), header);
 }
 
 IMAGO_ALWAYS_INLINE uint8_t *
 imago_memory_body(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
 {
-	return imago_memory_at(memory, oop) + imago_header_bytes(kind);
+	return imago_memory_place(memory, oop, kind) + imago_header_bytes(kind);
+}
+
+IMAGO_ALWAYS_INLINE uint8_t *
+imago_memory_open_body(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
+{
+	return imago_memory_open(memory, oop, kind) + imago_header_bytes(kind);
 }
 
 IMAGO_ALWAYS_INLINE uint64_t
@@ -209,15 +248,17 @@ imago_memory_num_slots(const imago_object_memory *memory, imago_oop oop, imago_m
 {
 	uint64_t header = imago_memory_header(memory, oop, kind);
 	if (kind.v3) {
-		imago_memory_kind narrow = {false, false};
-		uint64_t size = (header & 3) == 0 ? imago_word_get(imago_memory_at(memory, oop) - 8, narrow)
-		                                  : header & 0xFC;
+		imago_memory_kind narrow = {.wide = false};
+		uint64_t size = (header & 3) == 0
+		                    ? imago_word_get(imago_memory_place(memory, oop, kind) - 8, narrow)
+		                    : header & 0xFC;
 		return (size >> 2) - 1;
 	}
 	uint64_t num_slots = header >> 56;
 	if (IMAGO_UNLIKELY(num_slots == 255)) {
-		imago_memory_kind wide = {false, true};
-		num_slots = imago_word_get(imago_memory_at(memory, oop) - 8, wide) & 0xFFFFFFFFFFFFFF;
+		imago_memory_kind wide = {.wide = true};
+		num_slots =
+		    imago_word_get(imago_memory_place(memory, oop, kind) - 8, wide) & 0xFFFFFFFFFFFFFF;
 	}
 	return num_slots;
 }
@@ -299,8 +340,8 @@ IMAGO_ALWAYS_INLINE void
 imago_memory_set_slot_raw(const imago_object_memory *memory, imago_oop oop, uint64_t index,
                           imago_oop value, imago_memory_kind kind)
 {
-	imago_word_put(imago_memory_body(memory, oop, kind) + index * imago_word_bytes(kind), value,
-	               kind);
+	imago_word_put(imago_memory_open_body(memory, oop, kind) + index * imago_word_bytes(kind),
+	               value, kind);
 }
 
 IMAGO_ALWAYS_INLINE void

@@ -28,6 +28,7 @@ typedef struct imago_twin_head {
 	uint64_t num_runs;                  /* of changed words */
 	uint64_t table_size;                /* bytes that say where they are */
 	uint64_t changed_size;              /* bytes of these words */
+	bool objects;                       /* each run is one object or several, whole */
 	imago_image_header fields;
 } imago_twin_head;
 
@@ -45,11 +46,28 @@ IMAGO_API void imago_twin_seal(uint8_t *bytes, uint64_t size);
 
 /* Appends the twin of an attached image that was changed: now is what imago_vm_pause says of it,
  * file the source's objects as its file has them. Only pages that this process has copied are
- * looked at, and the new objects. IMAGO_EUSAGE (attached with another distance than 0), the
- * statuses of imago_attachment_pages but IMAGO_EUNSUPPORTED (then all pages are looked at). */
+ * looked at, and the new objects. Where an object table has the changes, runs are whole objects,
+ * and file may be NULL. IMAGO_EUSAGE (attached with another distance than 0), the statuses of
+ * imago_attachment_pages but IMAGO_EUNSUPPORTED (then all pages are looked at). */
 IMAGO_API imago_status imago_twin_write(const imago_layered_attachment *source,
                                         const imago_memory_mapping *now, const imago_heap *file,
                                         imago_writer *writer, imago_error *error) IMAGO_NODISCARD;
+
+typedef struct imago_twin_moves {
+	uint64_t num_changed, changed_bytes; /* objects of the source that a program changed */
+	uint64_t num_moved, moved_bytes;     /* these, and all that lead to them */
+} imago_twin_moves;
+
+/* Appends a twin that does without changes in place: objects of the source that differ are copies
+ * behind the new objects, references lead to these, and so whatever refers to one is a copy itself.
+ * Only hidden objects and nil, false and true stay, with words that differ. whole is what
+ * imago_layered_attached_heap says of source while it is paused (now), file as above. *moves tells
+ * how many. IMAGO_EUSAGE (likewise; an object table), the statuses of a walk, IMAGO_ENOMEM. */
+IMAGO_API imago_status imago_twin_write_moved(const imago_layered_attachment *source,
+                                              const imago_memory_mapping *now,
+                                              const imago_heap *whole, const imago_heap *file,
+                                              imago_writer *writer, imago_twin_moves *moves,
+                                              imago_error *error) IMAGO_NODISCARD;
 
 /* Attaches a source (by its descriptor) and puts the twin's words and objects in place, in pages of
  * this process. options' room is what is left behind them. The bytes are only read. Its image is
@@ -59,6 +77,23 @@ IMAGO_API imago_status imago_twin_attach(imago_layered_attachment *out, const ui
                                          uint64_t size, int source_descriptor, uint64_t room,
                                          imago_allocator *allocator,
                                          imago_error *error) IMAGO_NODISCARD;
+
+/* The same, but nothing of the source is written, ever: the twin's objects are copies that an
+ * object table leads to. bytes must outlive the making of the machine. Only twins whose runs are
+ * objects: IMAGO_EUNSUPPORTED ("twin of words"), IMAGO_ESTRUCTURE ("objects of a run") besides the
+ * above. That the objects begin where the source's do is imago_twin_require_objects' to say: before
+ * it is run. */
+IMAGO_API imago_status imago_twin_attach_tabled(imago_layered_attachment *out, const uint8_t *bytes,
+                                                uint64_t size, int source_descriptor, uint64_t room,
+                                                imago_allocator *allocator,
+                                                imago_error *error) IMAGO_NODISCARD;
+
+/* Looks whether each run of a decoded twin begins and ends between two chunks of heap: of what
+ * imago_twin_attach has put in place at start. IMAGO_ESTRUCTURE names the place in the file, the
+ * statuses of a walk. */
+IMAGO_API imago_status imago_twin_require_objects(const imago_twin_head *head, const uint8_t *bytes,
+                                                  imago_addr start, const imago_heap *heap,
+                                                  imago_error *error) IMAGO_NODISCARD;
 
 /* A run of changed words. */
 typedef struct imago_twin_run {
