@@ -8,12 +8,15 @@
 #include "raw_file.h"
 #include "workload.h"
 
-enum { OPTION_SVG, OPTION_RUN, OPTION_FUEL, OPTION_BASE };
+enum { OPTION_SVG, OPTION_PNG, OPTION_RUN, OPTION_FUEL, OPTION_BASE };
 
 enum { DEFAULT_FUEL = 100 << 20, ROOM = 72 << 20 };
 
 static const option_spec map_options[] = {
-    [OPTION_SVG] = {"svg", "OUT", "write the picture there", OPTION_TEXT, 0, 0},
+    [OPTION_SVG] = {"svg", "OUT", "write the picture there, with titles and a legend", OPTION_TEXT,
+                    0, 0},
+    [OPTION_PNG] = {"png", "OUT", "write the picture there, as pixels without words", OPTION_TEXT,
+                    0, 0},
     [OPTION_RUN] = {"run", NULL, "execute the image first", OPTION_FLAG, 0, 0},
     [OPTION_FUEL] = {"fuel", "N", "of at most N bytecodes (default 100M; K, M, G)", OPTION_SIZE, 1,
                      0},
@@ -79,14 +82,12 @@ run_and_look(page_map *map, const command_line *line, imago_error *error)
 }
 
 static exit_status
-draw(const page_map *map, const command_line *line)
+draw(const page_map *map, const char *path, page_map_write *write)
 {
 	imago_error error = {0};
 	imago_writer writer;
-	const char *path = line->values[OPTION_SVG].text;
-	imago_writer_init(&writer, line->allocator, map->image->idle.head.layout, &error);
-	page_map_write_svg(map, &writer);
-	exit_status result = writer.status == IMAGO_OK
+	imago_writer_init(&writer, map->image->allocator, map->image->idle.head.layout, &error);
+	exit_status result = write(map, &writer, &error) == IMAGO_OK
 	                         ? raw_file_save(path, writer.bytes, (size_t)writer.size)
 	                         : complain_of_error(path, &error);
 	imago_writer_release(&writer);
@@ -110,8 +111,11 @@ map_image(const attached_image *image, const command_line *line)
 	}
 	exit_status result = status == IMAGO_OK ? attached_image_unchanged(image)
 	                                        : attached_image_complain(image, &error);
-	if (result == EXIT_DONE) {
-		result = draw(&map, line);
+	if (result == EXIT_DONE && line->values[OPTION_SVG].given) {
+		result = draw(&map, line->values[OPTION_SVG].text, page_map_write_svg);
+	}
+	if (result == EXIT_DONE && line->values[OPTION_PNG].given) {
+		result = draw(&map, line->values[OPTION_PNG].text, page_map_write_png);
 	}
 	page_map_release(&map);
 	return result;
@@ -127,8 +131,8 @@ run_map(const command_line *line)
 	    .base = values[OPTION_BASE].text,
 	    .room = values[OPTION_RUN].given ? ROOM : 0,
 	};
-	if (!values[OPTION_SVG].given) {
-		complain("map: --svg OUT says where the picture is to be written");
+	if (!values[OPTION_SVG].given && !values[OPTION_PNG].given) {
+		complain("map: --svg OUT or --png OUT says where the picture is to be written");
 		return EXIT_TROUBLE;
 	}
 	if (!values[OPTION_RUN].given && (values[OPTION_FUEL].given || values[OPTION_BASE].given)) {
@@ -148,13 +152,16 @@ const struct command map_command = {
     .arguments = "IMAGE",
     .summary = "draw the pages of an image: tiers, and who wrote which",
     .description =
-        "Draws a layered image (or another one of Spur, layered into memory first) as SVG: a cell\n"
-        "for each page, pale by its section's tier and whether it holds pointers. With --run the\n"
-        "image is mapped and executed before: pages that were written have the colour of the\n"
-        "class whose objects changed most of them; pages that are private although nothing\n"
-        "differs, because they were relocated, are grey.",
+        "Draws a layered image (or another one of Spur, layered into memory first) as SVG or\n"
+        "PNG: a cell for each page, pale by its section's tier and whether it holds pointers. "
+        "With\n"
+        "--run the image is mapped and executed before: pages that were written have the colour "
+        "of\n"
+        "the class whose objects changed most of them; pages that are private although nothing\n"
+        "differs, because they were relocated, are grey. A PNG says in its text chunks what the\n"
+        "colours mean. Images of more than 1,048,576 pages (4 GiB) are refused.",
     .examples = "  imago map my.layered --svg pages.svg\n"
-                "  imago map my.layered --run --fuel 10M --svg dirty.svg\n"
+                "  imago map my.layered --run --fuel 10M --svg dirty.svg --png dirty.png\n"
                 "  imago map my.layered --run --base elsewhere --svg relocated.svg",
     .options = map_options,
     .num_options = sizeof map_options / sizeof map_options[0],

@@ -24,6 +24,10 @@ page_map_create(page_map *map, const attached_image *image, imago_error *error)
 	for (size_t i = 0; i < head->num_sections; i++) {
 		map->num_cells += page_map_pages(&head->sections[i]);
 	}
+	if (map->num_cells > MAP_MAX_PAGES) {
+		return imago_fail(error, IMAGO_ELIMIT, "pages of a picture", IMAGO_NO_OFFSET,
+		                  map->num_cells, MAP_MAX_PAGES);
+	}
 	map->cells =
 	    imago_allocate_array(image->allocator, map->num_cells, sizeof *map->cells, "cells", error);
 	return map->cells != NULL ? IMAGO_OK : IMAGO_ENOMEM;

@@ -9,6 +9,9 @@
 
 enum { MAP_CLASSES = 8 };
 
+/* 4 GiB: files may be sparse, and say that they are larger than anybody wants to see. */
+#define MAP_MAX_PAGES (UINT64_C(1) << 20)
+
 /* What a page is to be seen as. */
 typedef enum page_look {
 	PAGE_CLEAN,   /* the file's, or never touched */
@@ -38,7 +41,8 @@ typedef struct page_map {
 	size_t num_classes;
 } page_map;
 
-/* A map on which nothing is written. IMAGO_ENOMEM. Release in every case. */
+/* A map on which nothing is written. IMAGO_ELIMIT (more than MAP_MAX_PAGES), IMAGO_ENOMEM. Release
+ * in every case. */
 imago_status page_map_create(page_map *map, const attached_image *image, imago_error *error);
 void page_map_release(page_map *map);
 
@@ -50,7 +54,13 @@ imago_status page_map_look(page_map *map, const imago_layered_attachment *attach
 /* Pages of a section of objects. */
 uint64_t page_map_pages(const imago_layered_section *section);
 
-/* page_map_svg.c: appends the picture. */
-void page_map_write_svg(const page_map *map, imago_writer *writer);
+/* Appends the picture. IMAGO_ENOMEM. */
+typedef imago_status page_map_write(const page_map *map, imago_writer *writer, imago_error *error);
+
+page_map_write page_map_write_svg; /* with titles and a legend */
+
+/* The same cells at the same places; what is text there is in tEXt chunks here. IMAGO_EUSAGE: this
+ * command is built without libpng. */
+page_map_write page_map_write_png;
 
 #endif
