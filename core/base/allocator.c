@@ -92,6 +92,9 @@ imago_resize(imago_allocator *allocator, void *block, uint64_t old_size, uint64_
              const char *what, imago_error *error)
 {
 	uint64_t growth = new_size > old_size ? new_size - old_size : 0;
+	if (block == NULL) { /* what the system gives anew is clear */
+		return imago_allocate(allocator, new_size, what, error);
+	}
 	if (new_size > SIZE_MAX || !book(allocator, growth)) {
 		return refuse(allocator, new_size, what, error);
 	}

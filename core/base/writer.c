@@ -1,4 +1,4 @@
-/* writer.c: the growing output buffer. room_for() is the one place that grows it. */
+/* writer.c: the growing output buffer. imago_write_room() is the one place that grows it. */
 #include "imago/writer.h"
 
 #include <stdarg.h>
@@ -56,9 +56,8 @@ imago_writer_reserve(imago_writer *writer, uint64_t additional)
 	}
 }
 
-/* Where the next length bytes go, or NULL after a failure. */
-static uint8_t *
-room_for(imago_writer *writer, uint64_t length)
+uint8_t *
+imago_write_room(imago_writer *writer, uint64_t length)
 {
 	if (writer->status == IMAGO_OK && length > writer->capacity - writer->size) {
 		/* Doubling keeps appending linear; reserve() refuses what overflows. */
@@ -76,7 +75,7 @@ room_for(imago_writer *writer, uint64_t length)
 void
 imago_write_u16(imago_writer *writer, uint16_t value)
 {
-	uint8_t *place = room_for(writer, 2);
+	uint8_t *place = imago_write_room(writer, 2);
 	if (place != NULL) {
 		imago_store_u16(place, value, writer->layout.byte_order);
 	}
@@ -85,7 +84,7 @@ imago_write_u16(imago_writer *writer, uint16_t value)
 void
 imago_write_u32(imago_writer *writer, uint32_t value)
 {
-	uint8_t *place = room_for(writer, 4);
+	uint8_t *place = imago_write_room(writer, 4);
 	if (place != NULL) {
 		imago_store_u32(place, value, writer->layout.byte_order);
 	}
@@ -94,7 +93,7 @@ imago_write_u32(imago_writer *writer, uint32_t value)
 void
 imago_write_u64(imago_writer *writer, uint64_t value)
 {
-	uint8_t *place = room_for(writer, 8);
+	uint8_t *place = imago_write_room(writer, 8);
 	if (place != NULL) {
 		imago_store_u64(place, value, writer->layout.byte_order);
 	}
@@ -103,7 +102,7 @@ imago_write_u64(imago_writer *writer, uint64_t value)
 void
 imago_write_word(imago_writer *writer, uint64_t value)
 {
-	uint8_t *place = room_for(writer, writer->layout.word_bytes);
+	uint8_t *place = imago_write_room(writer, writer->layout.word_bytes);
 	if (place != NULL) {
 		imago_store_word(place, value, writer->layout);
 	}
@@ -112,7 +111,7 @@ imago_write_word(imago_writer *writer, uint64_t value)
 void
 imago_write_bytes(imago_writer *writer, const void *bytes, uint64_t length)
 {
-	uint8_t *place = length > 0 ? room_for(writer, length) : NULL;
+	uint8_t *place = length > 0 ? imago_write_room(writer, length) : NULL;
 	if (place != NULL) {
 		memcpy(place, bytes, (size_t)length);
 	}
@@ -121,7 +120,7 @@ imago_write_bytes(imago_writer *writer, const void *bytes, uint64_t length)
 void
 imago_write_zeros(imago_writer *writer, uint64_t length)
 {
-	uint8_t *place = length > 0 ? room_for(writer, length) : NULL;
+	uint8_t *place = length > 0 ? imago_write_room(writer, length) : NULL;
 	if (place != NULL) {
 		memset(place, 0, (size_t)length);
 	}

@@ -1,59 +1,32 @@
 /* arrange.c: a copy of a heap whose chunks lie elsewhere, chunk by chunk.
  *
  * From an address to its chunk leads a bitmap with ranks, so that a pointer costs the same whatever
- * the chunks' sizes: they are a stranger's. Pointers are moved some at a time, so that the memory
- * that one waits for is fetched for all. */
-#include "imago/arrange.h"
-
+ * the chunks' sizes: they are a stranger's. */
 #include <string.h>
 
-#include "imago/bitmap.h"
+#include "arrange_private.h"
 #include "imago/known_objects.h"
-#include "imago/pointer_words.h"
 #include "imago/walk.h"
 
-enum { UNIT = 8, WORD_BITS = 64, QUEUE_SIZE = 32 };
-
-/* 64 units of the source's object areas: where chunks start, and how many do before. */
-typedef struct start_block {
-	uint64_t bits;
-	uint64_t rank;
-} start_block;
-
-/* A pointer on its way. Where pointers lead is anywhere, so that each would wait for memory twice:
- * a queue of them waits once for all. */
-typedef struct moving_word {
-	uint8_t *to;
-	uint64_t word;
-	uint64_t bit, chunk; /* the unit that it leads to, and the ordinal of the chunk there */
-} moving_word;
-
-/* A bit for each unit of a heap's object areas: a chunk starts there. */
-typedef struct chunk_starts {
-	const imago_heap *heap;
-	imago_bitmap bits;
-	uint64_t *segment_bits; /* first bit of each segment */
-	size_t last;            /* the segment that was looked for last: mostly the next one, too */
-} chunk_starts;
-
-typedef struct arrange_run {
-	const imago_heap *source;
-	imago_heap *target;
-	const imago_arrangement *plan;
-	imago_allocator *allocator;
-	chunk_starts here, there; /* in the source, in the target */
-	start_block *blocks;      /* here, with ranks */
-	uint64_t *distances;      /* how far each chunk moves */
-	moving_word queue[QUEUE_SIZE];
-	size_t num_queued;
-	imago_addr free_lists;
-	imago_error *error;
-} arrange_run;
+/* Stretches so large that there is one for each address between the first segment and the last. */
+static void
+spread_guesses(chunk_starts *starts)
+{
+	const imago_heap *heap = starts->heap;
+	if (heap->num_segments > 0) {
+		const imago_segment *last = &heap->segments[heap->num_segments - 1];
+		const uint64_t span = last->start - heap->segments[0].start + last->size;
+		while (span >> starts->stretch >= NUM_GUESSES) {
+			starts->stretch++;
+		}
+	}
+}
 
 static imago_status
 create_starts(chunk_starts *starts, const imago_heap *heap, const arrange_run *run)
 {
 	starts->heap = heap;
+	spread_guesses(starts);
 	starts->segment_bits =
 	    imago_allocate_array(run->allocator, heap->num_segments, sizeof *starts->segment_bits,
 	                         "chunk table", run->error);
@@ -78,19 +51,17 @@ release_starts(chunk_starts *starts, imago_allocator *allocator)
 	}
 }
 
-/* The bit of an address; false when it is in no object area. */
-static bool
-find_bit(chunk_starts *starts, imago_addr addr, uint64_t *bit)
+bool
+imago_find_unit_anew(chunk_starts *starts, imago_addr addr, unit_place *place)
 {
-	const imago_segment *segment = &starts->heap->segments[starts->last];
-	if (addr - segment->start >= segment->size) {
-		segment = imago_heap_segment_of(starts->heap, addr);
-		if (segment == NULL) {
-			return false;
-		}
-		starts->last = (size_t)(segment - starts->heap->segments);
+	const imago_segment *segment = imago_heap_segment_of(starts->heap, addr);
+	if (segment == NULL) {
+		return false;
 	}
-	*bit = starts->segment_bits[starts->last] + (addr - segment->start) / UNIT;
+	place->segment = (size_t)(segment - starts->heap->segments);
+	place->position = addr - segment->start;
+	place->bit = starts->segment_bits[place->segment] + place->position / UNIT;
+	starts->guesses[addr >> starts->stretch & (NUM_GUESSES - 1)] = (uint32_t)place->segment;
 	return true;
 }
 
@@ -156,27 +127,39 @@ require_same_size(const arrange_run *run)
 	return left == 0 ? IMAGO_OK : fail_chunks(run, "bytes of objects", here - left, here);
 }
 
-/* Segments as planned, zeroed. */
+/* Room for a segment: where the caller says, or zeroed and the heap's own. */
+static imago_status
+find_room(arrange_run *run, size_t index, imago_segment *segment)
+{
+	const uint64_t size = segment->size + segment->bridge_size;
+	if (run->plan->bytes != NULL) {
+		segment->writable = run->plan->bytes[index];
+		memset(segment->writable + segment->size, 0, (size_t)segment->bridge_size);
+		return IMAGO_OK;
+	}
+	segment->writable = imago_allocate(run->allocator, size, "segment", run->error);
+	if (segment->writable == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	imago_status status = imago_heap_own(run->target, segment->writable, size, run->error);
+	if (status != IMAGO_OK) {
+		imago_release(run->allocator, segment->writable, size);
+	}
+	return status;
+}
+
 static imago_status
 make_segments(arrange_run *run)
 {
-	imago_heap *target = run->target;
 	imago_status status = IMAGO_OK;
 	for (size_t i = 0; i < run->plan->num_segments && status == IMAGO_OK; i++) {
 		imago_segment segment = run->plan->segments[i];
-		uint64_t size = segment.size + segment.bridge_size;
-		segment.writable = imago_allocate(run->allocator, size, "segment", run->error);
-		if (segment.writable == NULL) {
-			return IMAGO_ENOMEM;
-		}
+		status = find_room(run, i, &segment);
 		segment.bytes = segment.writable;
 		segment.offset = 0;
-		status = imago_heap_own(target, segment.writable, size, run->error);
-		if (status != IMAGO_OK) {
-			imago_release(run->allocator, segment.writable, size);
-			return status;
+		if (status == IMAGO_OK) {
+			status = imago_heap_add_segment(run->target, &segment, run->error);
 		}
-		status = imago_heap_add_segment(target, &segment, run->error);
 	}
 	return status;
 }
@@ -193,8 +176,8 @@ count_ranks(arrange_run *run)
 	}
 }
 
-static imago_status
-fail_place(const arrange_run *run, imago_addr chunk, uint64_t address)
+imago_status
+imago_arrange_fail_place(const arrange_run *run, imago_addr chunk, uint64_t address)
 {
 	return imago_fail(run->error, IMAGO_ESTRUCTURE, "address of a chunk",
 	                  imago_heap_offset_of(run->source, chunk), address, 0);
@@ -208,19 +191,19 @@ note_chunks(arrange_run *run)
 	imago_walker walker;
 	imago_object object;
 	uint64_t count = 0;
-	uint64_t bit;
+	unit_place place;
 	imago_walk_init(&walker, run->source, run->error);
 	while (imago_walk_next(&walker, &object)) {
 		if (count == plan->num_chunks) {
 			return fail_chunks(run, "number of chunks", count + 1, count);
 		}
 		imago_addr address = plan->addresses[count];
-		if (address % UNIT != 0 || !find_bit(&run->there, address, &bit)) {
-			return fail_place(run, object.chunk, address);
+		if (address % UNIT != 0 || !imago_find_unit(&run->there, address, &place)) {
+			return imago_arrange_fail_place(run, object.chunk, address);
 		}
-		imago_bitmap_set(&run->there.bits, bit);
-		(void)find_bit(&run->here, object.chunk, &bit);
-		imago_bitmap_set(&run->here.bits, bit);
+		imago_bitmap_set(&run->there.bits, place.bit);
+		const uint64_t from = object.chunk - run->source->segments[object.segment].start;
+		imago_bitmap_set(&run->here.bits, run->here.segment_bits[object.segment] + from / UNIT);
 		run->distances[count++] = address - object.chunk;
 	}
 	if (walker.status != IMAGO_OK) {
@@ -246,145 +229,14 @@ require_chunks_at_starts(const arrange_run *run)
 	return IMAGO_OK;
 }
 
-/* The ordinal of the chunk that a unit belongs to: one that begins there counts, too, and all of a
- * segment belongs to chunks. */
-static uint64_t
-chunk_of(const arrange_run *run, uint64_t bit)
-{
-	const start_block *block = &run->blocks[bit / WORD_BITS];
-	uint64_t up_to = block->bits & (UINT64_MAX >> (WORD_BITS - 1 - bit % WORD_BITS));
-	return block->rank + (unsigned)__builtin_popcountll(up_to) - 1;
-}
-
-/* Where an address comes to lie; false when it is in no object area. */
-static bool
-move(arrange_run *run, imago_addr addr, imago_addr *moved)
-{
-	uint64_t bit;
-	if (!find_bit(&run->here, addr, &bit)) {
-		return false;
-	}
-	*moved = addr + run->distances[chunk_of(run, bit)];
-	return true;
-}
-
-static void
-move_queued(arrange_run *run)
-{
-	for (size_t i = 0; i < run->num_queued; i++) {
-		moving_word *word = &run->queue[i];
-		word->chunk = chunk_of(run, word->bit);
-		__builtin_prefetch(&run->distances[word->chunk]);
-	}
-	for (size_t i = 0; i < run->num_queued; i++) {
-		const moving_word *word = &run->queue[i];
-		imago_store_word(word->to, word->word + run->distances[word->chunk], run->source->layout);
-	}
-	run->num_queued = 0;
-}
-
-static bool
-is_old(const imago_heap *heap, imago_addr addr)
-{
-	const imago_segment *segment = imago_heap_segment_of(heap, addr);
-	return segment != NULL && segment->space == IMAGO_SPACE_OLD;
-}
-
-static imago_status
-fail_word(const arrange_run *run, imago_status status, const char *what, imago_addr place,
-          uint64_t word)
-{
-	const imago_segment *segment = imago_heap_segment_of(run->source, place);
-	imago_error_set_part(run->error, segment != NULL ? segment->part : "");
-	return imago_fail(run->error, status, what, imago_heap_offset_of(run->source, place), word, 0);
-}
-
-/* A word that stands at place in the source, and is copied already. */
-static imago_status
-move_word(arrange_run *run, imago_addr place, uint8_t *to, imago_word_kind kind)
-{
-	const imago_heap *source = run->source;
-	uint64_t word = imago_load_word(to, source->layout);
-	uint64_t bit;
-	if (kind == IMAGO_WORD_SLOT && !imago_oop_is_pointer(source->tagging, word)) {
-		return IMAGO_OK;
-	}
-	if (kind == IMAGO_WORD_STALE && (word % UNIT != 0 || !is_old(source, word))) {
-		return word % UNIT == 0 && is_old(run->target, word)
-		           ? fail_word(run, IMAGO_EUNSUPPORTED, "stale link", place, word)
-		           : IMAGO_OK;
-	}
-	if (kind == IMAGO_WORD_LINK && word == 0) {
-		return IMAGO_OK;
-	}
-	if (!find_bit(&run->here, word, &bit)) {
-		return fail_word(run, IMAGO_ESTRUCTURE, "pointer that leaves the heap", place, word);
-	}
-	__builtin_prefetch(&run->blocks[bit / WORD_BITS]);
-	run->queue[run->num_queued++] = (moving_word){.to = to, .word = word, .bit = bit};
-	if (run->num_queued == QUEUE_SIZE) {
-		move_queued(run);
-	}
-	return IMAGO_OK;
-}
-
-static imago_status
-move_words(arrange_run *run, const imago_object *object, uint8_t *body)
-{
-	const uint8_t word_bytes = run->source->layout.word_bytes;
-	imago_word_runs words = imago_pointer_words_of(run->source, run->free_lists, object);
-	for (unsigned i = 0; i < words.num_runs; i++) {
-		const imago_word_run *row = &words.runs[i];
-		for (uint64_t slot = row->begin; slot < row->end; slot++) {
-			imago_status status = move_word(run, object->body + slot * word_bytes,
-			                                body + slot * word_bytes, row->kind);
-			if (status != IMAGO_OK) {
-				return status;
-			}
-		}
-	}
-	return IMAGO_OK;
-}
-
-static imago_status
-move_chunk(arrange_run *run, const imago_object *object, imago_addr address)
-{
-	const imago_segment *there = imago_heap_segment_of(run->target, address);
-	uint64_t end = address - there->start + object->total_bytes;
-	uint64_t bit;
-	if (end > there->size ||
-	    (end < there->size && (!find_bit(&run->there, there->start + end, &bit) ||
-	                           !imago_bitmap_test(&run->there.bits, bit)))) {
-		return fail_place(run, object->chunk, address);
-	}
-	uint8_t *to = there->writable + (address - there->start);
-	const imago_segment *from = &run->source->segments[object->segment];
-	memcpy(to, from->bytes + (object->chunk - from->start), (size_t)object->total_bytes);
-	return move_words(run, object, to + (object->body - object->chunk));
-}
-
-static imago_status
-move_chunks(arrange_run *run)
-{
-	imago_walker walker;
-	imago_object object;
-	uint64_t count = 0;
-	imago_status status = IMAGO_OK;
-	imago_walk_init(&walker, run->source, run->error);
-	while (status == IMAGO_OK && imago_walk_next(&walker, &object)) {
-		status = move_chunk(run, &object, run->plan->addresses[count++]);
-	}
-	move_queued(run);
-	return status;
-}
-
 static imago_status
 move_header(arrange_run *run)
 {
 	imago_image_header *header = &run->target->header;
 	*header = run->source->header;
 	if (run->source->num_segments == 0 ||
-	    !move(run, header->special_objects_oop, &header->special_objects_oop)) {
+	    !imago_arrange_move_address(run, header->special_objects_oop,
+	                                &header->special_objects_oop)) {
 		return imago_fail(run->error, IMAGO_ESTRUCTURE, "initialSpecialObjectsOop", IMAGO_NO_OFFSET,
 		                  header->special_objects_oop, 0);
 	}
@@ -413,7 +265,7 @@ arrange(arrange_run *run)
 	if (status == IMAGO_OK) {
 		status = move_header(run);
 	}
-	return status == IMAGO_OK ? move_chunks(run) : status;
+	return status == IMAGO_OK ? imago_arrange_move_chunks(run) : status;
 }
 
 imago_status

@@ -83,20 +83,25 @@ static imago_status
 look_at_found(proof *run, const imago_segment *area, uint64_t position, const uint64_t *found,
               uint32_t num_rows)
 {
-	const uint32_t word_bytes = run->heap->layout.word_bytes;
+	const imago_layout layout = run->heap->layout;
 	const uint64_t block = position;
-	imago_object object = {.total_bytes = 0};
+	imago_object object;
+	uint64_t end = position; /* of the object, which is decoded once one of its words is found */
 	for (uint32_t row = 0; row < num_rows; row++) {
 		for (uint64_t bits = found[row]; bits != 0 && !run->stopped; bits &= bits - 1) {
 			uint64_t word = (uint64_t)row * 64 + (unsigned)__builtin_ctzll(bits);
-			uint64_t at = block + word * word_bytes;
-			while (position <= at) {
+			uint64_t at = block + word * layout.word_bytes;
+			if (end <= at) {
+				do {
+					position = end;
+					end += imago_plain_chunk_bytes(area->bytes + position, layout);
+				} while (end <= at);
 				imago_status status = step(run, area, &position, &object);
 				if (status != IMAGO_OK) {
 					return status;
 				}
 			}
-			uint64_t slot = (area->start + at - object.body) / word_bytes;
+			uint64_t slot = (area->start + at - object.body) / layout.word_bytes;
 			note(run, &object, slot, imago_heap_fetch_slot(run->heap, &object, slot));
 		}
 	}

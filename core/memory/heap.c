@@ -238,13 +238,10 @@ imago_heap_is_permanent(const imago_heap *heap, imago_addr addr)
 	return addr >= (heap->layout.word_bytes == 8 ? IMAGO_PERM_START_64 : IMAGO_PERM_START_32);
 }
 
-imago_status
-imago_heap_refresh_header(imago_heap *heap, imago_error *error)
+void
+imago_heap_set_sizes(imago_heap *heap, uint64_t free_bytes)
 {
 	imago_image_header *header = &heap->header;
-	if (heap->num_segments == 0) {
-		return imago_fail(error, IMAGO_EUSAGE, "a heap without segments", IMAGO_NO_OFFSET, 0, 0);
-	}
 	const imago_segment *first = &heap->segments[0];
 	header->data_size = imago_heap_data_size(heap);
 	header->old_base_address = first->start;
@@ -252,15 +249,25 @@ imago_heap_refresh_header(imago_heap *heap, imago_error *error)
 		header->header_size =
 		    heap->layout.word_bytes == 8 ? IMAGO_HEADER_SIZE_64 : IMAGO_HEADER_SIZE_32;
 	}
-	if (heap->model == IMAGO_V3) {
-		return IMAGO_OK; /* firstSegSize and freeOldSpaceInImage stay 0 (v3.md §2) */
+	if (heap->model == IMAGO_SPUR) { /* else they stay 0 (v3.md §2) */
+		header->first_segment_size = first->size + first->bridge_size;
+		header->free_old_space = free_bytes;
 	}
-	imago_census census;
-	imago_status status = imago_census_take(heap, &census, error);
-	if (status != IMAGO_OK) {
-		return status;
+}
+
+imago_status
+imago_heap_refresh_header(imago_heap *heap, imago_error *error)
+{
+	imago_census census = {0};
+	if (heap->num_segments == 0) {
+		return imago_fail(error, IMAGO_EUSAGE, "a heap without segments", IMAGO_NO_OFFSET, 0, 0);
 	}
-	header->first_segment_size = first->size + first->bridge_size;
-	header->free_old_space = census.free_bytes;
+	if (heap->model == IMAGO_SPUR) {
+		imago_status status = imago_census_take(heap, &census, error);
+		if (status != IMAGO_OK) {
+			return status;
+		}
+	}
+	imago_heap_set_sizes(heap, census.free_bytes);
 	return IMAGO_OK;
 }

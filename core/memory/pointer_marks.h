@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "imago/byte_order.h"
 #include "imago/heap.h"
 
 enum {
@@ -33,5 +34,14 @@ typedef struct imago_pointer_marks {
  * num_words 0: the object at position is not plain. */
 void imago_mark_pointers(const imago_heap *heap, const imago_segment *segment, uint64_t position,
                          imago_pointer_marks *marks);
+
+/* Bytes of a chunk that was found to be plain, of Spur (spur.md §5). */
+IMAGO_ALWAYS_INLINE uint64_t
+imago_plain_chunk_bytes(const uint8_t *chunk, imago_layout layout)
+{
+	const uint64_t num_slots = imago_load_u64(chunk, layout.byte_order) >> 56;
+	const uint64_t units = layout.word_bytes == 8 ? num_slots : (num_slots + 1) / 2;
+	return 8 * (1 + (units > 0 ? units : 1));
+}
 
 #endif

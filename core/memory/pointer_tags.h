@@ -1,4 +1,4 @@
-/* pointer_tags.h: how many of 64 words have the tag of a pointer. */
+/* pointer_tags.h: which of 64 words have the tag of a pointer. Part of the hot loops. */
 #ifndef IMAGO_MEMORY_POINTER_TAGS_H
 #define IMAGO_MEMORY_POINTER_TAGS_H
 
@@ -6,10 +6,10 @@
 
 #include "imago/heap.h"
 
-/* The number of pointers among those of 64 words whose bit in marked is set. */
-typedef unsigned imago_count_pointers_fn(const uint8_t *words, uint64_t marked);
+/* Bit i of the result: word i is marked, and is a pointer. 64 words are read, marked or not. */
+typedef uint64_t imago_find_pointers_fn(const uint8_t *words, uint64_t marked);
 
 /* The fastest function for a heap. */
-imago_count_pointers_fn *imago_count_pointers_function(const imago_heap *heap);
+imago_find_pointers_fn *imago_find_pointers_function(const imago_heap *heap);
 
 #endif

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "imago/bitmap.h"
 #include "imago/class_table.h"
 #include "imago/known_objects.h"
-#include "imago/walk.h"
+#include "pointer_marks.h"
+#include "pointer_tags.h"
 
 enum {
 	MAX_FORWARDERS = 1024, /* in a row */
@@ -17,6 +19,10 @@ enum {
 	STACK_FREE_LINK = 2,
 	STACK_NEXT_LINK = 3,
 	REMEMBERED_BIT = 29,
+	FORMAT_SHIFT = 24,
+	ROW = 64, /* words whose marks are one word */
+	FIRST_CAPACITY = 256,
+	MOST_FILTER_BITS = 26, /* 8 MiB */
 };
 
 typedef struct forwarder {
@@ -30,6 +36,9 @@ typedef struct looking {
 	imago_class_table classes;
 	forwarder *forwarders; /* ascending */
 	uint64_t num_forwarders, capacity;
+	imago_bitmap filter; /* of hashes of their oops: 16 bits or more for each */
+	unsigned filter_shift;
+	imago_find_pointers_fn *find_in;
 	bool stopped;
 	imago_unready_fn *see;
 	void *payload;
@@ -44,30 +53,79 @@ tell(looking *at, imago_unready_kind kind, const imago_object *object, uint64_t 
 }
 
 static imago_status
+add_forwarder(looking *at, const imago_object *object, imago_allocator *allocator,
+              imago_error *error)
+{
+	if (at->num_forwarders == at->capacity) {
+		const uint64_t capacity = 2 * at->capacity + FIRST_CAPACITY;
+		forwarder *grown = imago_resize(allocator, at->forwarders, at->capacity * sizeof *grown,
+		                                capacity * sizeof *grown, "forwarders", error);
+		if (grown == NULL) {
+			return IMAGO_ENOMEM;
+		}
+		at->forwarders = grown;
+		at->capacity = capacity;
+	}
+	imago_oop target = object->num_slots > 0 ? imago_heap_fetch_slot(at->heap, object, 0) : at->nil;
+	at->forwarders[at->num_forwarders++] = (forwarder){object->oop, target};
+	return IMAGO_OK;
+}
+
+/* Passes over plain objects, which are none, a block at a time. */
+static imago_status
+find_forwarders_in(looking *at, const imago_segment *segment, imago_allocator *allocator,
+                   imago_error *error)
+{
+	imago_pointer_marks marks;
+	imago_object object;
+	uint64_t position = 0;
+	imago_status status = IMAGO_OK;
+	while (position < segment->size && status == IMAGO_OK) {
+		imago_mark_pointers(at->heap, segment, position, &marks);
+		if (marks.num_words > 0) {
+			position += (uint64_t)marks.num_words * at->heap->layout.word_bytes;
+			continue;
+		}
+		status = imago_heap_decode_chunk(at->heap, segment->start + position, &object, error);
+		if (status == IMAGO_OK && object.kind == IMAGO_OBJECT_FORWARDER) {
+			status = add_forwarder(at, &object, allocator, error);
+		}
+		position += status == IMAGO_OK ? object.total_bytes : 0;
+	}
+	return status;
+}
+
+static imago_status
 find_forwarders(looking *at, imago_allocator *allocator, imago_error *error)
 {
-	imago_census census;
-	imago_walker walker;
-	imago_object object;
-	imago_status status = imago_census_take(at->heap, &census, error);
-	if (status != IMAGO_OK || census.num_forwarders == 0) {
-		return status;
+	imago_status status = IMAGO_OK;
+	for (size_t i = 0; i < at->heap->num_segments && status == IMAGO_OK; i++) {
+		status = find_forwarders_in(at, &at->heap->segments[i], allocator, error);
 	}
-	at->forwarders = imago_allocate_array(allocator, census.num_forwarders, sizeof *at->forwarders,
-	                                      "forwarders", error);
-	if (at->forwarders == NULL) {
-		return IMAGO_ENOMEM;
+	return status;
+}
+
+/* The bit of an oop. */
+static uint64_t
+filter_bit(const looking *at, imago_oop oop)
+{
+	return oop * UINT64_C(0x9e3779b97f4a7c15) >> at->filter_shift;
+}
+
+/* Nearly all slots lead to no forwarder, and one bit says so. */
+static imago_status
+make_filter(looking *at, imago_allocator *allocator, imago_error *error)
+{
+	unsigned bits = 6;
+	while (bits < MOST_FILTER_BITS && UINT64_C(1) << bits < 16 * at->num_forwarders) {
+		bits++;
 	}
-	at->capacity = census.num_forwarders;
-	imago_walk_init(&walker, at->heap, error);
-	while (at->num_forwarders < at->capacity && imago_walk_next(&walker, &object)) {
-		if (object.kind == IMAGO_OBJECT_FORWARDER) {
-			imago_oop target =
-			    object.num_slots > 0 ? imago_heap_fetch_slot(at->heap, &object, 0) : at->nil;
-			at->forwarders[at->num_forwarders++] = (forwarder){object.oop, target};
-		}
+	at->filter_shift = 64 - bits;
+	imago_status status = imago_bitmap_create(&at->filter, UINT64_C(1) << bits, allocator, error);
+	for (uint64_t i = 0; i < at->num_forwarders && status == IMAGO_OK; i++) {
+		imago_bitmap_set(&at->filter, filter_bit(at, at->forwarders[i].oop));
 	}
-	return walker.status;
+	return status;
 }
 
 static const forwarder *
@@ -90,9 +148,13 @@ static void
 look_at_slots(looking *at, const imago_object *object)
 {
 	const imago_heap *heap = at->heap;
-	uint64_t num_slots = imago_heap_num_pointer_slots(heap, object);
+	const uint64_t num_slots = imago_heap_num_pointer_slots(heap, object);
+	const uint8_t *slots = imago_object_bytes(heap, object);
 	for (uint64_t i = 0; i < num_slots && !at->stopped; i++) {
-		imago_oop found = imago_heap_fetch_slot(heap, object, i);
+		imago_oop found = imago_load_word(slots + i * heap->layout.word_bytes, heap->layout);
+		if (IMAGO_LIKELY(!imago_bitmap_test(&at->filter, filter_bit(at, found)))) {
+			continue;
+		}
 		const forwarder *next = forwarder_at(at, found);
 		imago_oop meant = found;
 		for (int steps = 0; next != NULL && steps < MAX_FORWARDERS; steps++) {
@@ -175,25 +237,102 @@ look_at_stack(looking *at, const imago_object *roots, uint64_t which)
 	}
 }
 
+/* The first word from a number on that may lead to a forwarder, among the slots of a block; the
+ * block's number of words when there is none. */
+static uint32_t
+next_suspect(const looking *at, const uint8_t *words, const imago_pointer_marks *marks,
+             uint32_t from)
+{
+	const imago_layout layout = at->heap->layout;
+	for (uint32_t row = from / ROW; row * ROW < marks->num_words; row++) {
+		uint64_t found =
+		    at->find_in(words + (uint64_t)row * ROW * layout.word_bytes, marks->slots[row]);
+		found &= row == from / ROW ? UINT64_MAX << from % ROW : UINT64_MAX;
+		for (; found != 0; found &= found - 1) {
+			const uint32_t word = row * ROW + (unsigned)__builtin_ctzll(found);
+			const imago_oop oop =
+			    imago_load_word(words + (uint64_t)word * layout.word_bytes, layout);
+			if (imago_bitmap_test(&at->filter, filter_bit(at, oop))) {
+				return word;
+			}
+		}
+	}
+	return marks->num_words;
+}
+
+/* Plain objects: only of contexts, remembered ones and suspects there may be something to tell. */
+static imago_status
+look_at_block(looking *at, const imago_segment *segment, uint64_t position,
+              const imago_pointer_marks *marks, imago_error *error)
+{
+	const imago_layout layout = at->heap->layout;
+	const uint8_t *words = segment->bytes + position;
+	const bool any = at->num_forwarders > 0;
+	uint32_t suspect = any ? next_suspect(at, words, marks, 0) : marks->num_words;
+	for (uint32_t word = 0; word < marks->num_words && !at->stopped;) {
+		const uint8_t *chunk = words + (uint64_t)word * layout.word_bytes;
+		const uint64_t header = imago_load_u64(chunk, layout.byte_order);
+		const uint32_t end =
+		    word + (uint32_t)(imago_plain_chunk_bytes(chunk, layout) / layout.word_bytes);
+		if (IMAGO_UNLIKELY(suspect < end || (header >> FORMAT_SHIFT & 31) == IMAGO_FORMAT_MIXED ||
+		                   (header >> REMEMBERED_BIT & 1) != 0)) {
+			imago_object object;
+			imago_status status = imago_heap_decode_chunk(
+			    at->heap, segment->start + position + (uint64_t)word * layout.word_bytes, &object,
+			    error);
+			if (status != IMAGO_OK) {
+				return status;
+			}
+			look_at(at, &object);
+			suspect = suspect < end ? next_suspect(at, words, marks, end) : suspect;
+		}
+		word = end;
+	}
+	return IMAGO_OK;
+}
+
+static imago_status
+look_at_segment(looking *at, const imago_segment *segment, imago_error *error)
+{
+	imago_pointer_marks marks;
+	imago_object object;
+	uint64_t position = 0;
+	imago_status status = IMAGO_OK;
+	while (position < segment->size && status == IMAGO_OK && !at->stopped) {
+		imago_mark_pointers(at->heap, segment, position, &marks);
+		if (marks.num_words > 0) {
+			status = look_at_block(at, segment, position, &marks, error);
+			position += (uint64_t)marks.num_words * at->heap->layout.word_bytes;
+			continue;
+		}
+		status = imago_heap_decode_chunk(at->heap, segment->start + position, &object, error);
+		if (status == IMAGO_OK) {
+			look_at(at, &object);
+			position += object.total_bytes;
+		}
+	}
+	return status;
+}
+
 static imago_status
 look(looking *at, imago_allocator *allocator, imago_error *error)
 {
-	imago_walker walker;
-	imago_object object;
 	imago_known_objects known;
 	imago_status status = find_forwarders(at, allocator, error);
+	if (status == IMAGO_OK && at->num_forwarders > 0) {
+		status = make_filter(at, allocator, error);
+	}
+	for (size_t i = 0; i < at->heap->num_segments && status == IMAGO_OK && !at->stopped; i++) {
+		status = look_at_segment(at, &at->heap->segments[i], error);
+	}
 	if (status != IMAGO_OK) {
 		return status;
-	}
-	imago_walk_init(&walker, at->heap, error);
-	while (!at->stopped && imago_walk_next(&walker, &object)) {
-		look_at(at, &object);
 	}
 	imago_known_objects_find(at->heap, &known);
 	for (uint64_t i = 0; i < NUM_STACKS && known.hidden_roots.chunk != 0 && !at->stopped; i++) {
 		look_at_stack(at, &known.hidden_roots, i);
 	}
-	return walker.status;
+	return IMAGO_OK;
 }
 
 imago_status
@@ -207,6 +346,7 @@ imago_ready_look(const imago_heap *heap, imago_addr old_start, imago_unready_fn 
 	    .context_class = imago_special_object_at(heap, IMAGO_SPECIAL_CLASS_CONTEXT),
 	    .see = see,
 	    .payload = payload,
+	    .find_in = imago_find_pointers_function(heap),
 	};
 	if (heap->model != IMAGO_SPUR) {
 		return imago_fail(error, IMAGO_EUNSUPPORTED, "a heap that is not Spur", IMAGO_NO_OFFSET, 0,
@@ -217,6 +357,7 @@ imago_ready_look(const imago_heap *heap, imago_addr old_start, imago_unready_fn 
 		status = look(&at, allocator, error);
 	}
 	imago_release(allocator, at.forwarders, at.capacity * sizeof *at.forwarders);
+	imago_bitmap_release(&at.filter, allocator);
 	imago_class_table_release(&at.classes);
 	return status;
 }

@@ -78,9 +78,11 @@ static uint64_t
 count_marked(const imago_heap *heap, const uint8_t *words, const imago_pointer_marks *marks)
 {
 	uint64_t count = 0;
-	imago_count_pointers_fn *count_in = imago_count_pointers_function(heap);
+	imago_find_pointers_fn *find_in = imago_find_pointers_function(heap);
 	for (uint32_t i = 0; i < marks->num_words; i += 64) {
-		count += count_in(words + (uint64_t)i * heap->layout.word_bytes, marks->slots[i / 64]);
+		uint64_t found =
+		    find_in(words + (uint64_t)i * heap->layout.word_bytes, marks->slots[i / 64]);
+		count += (unsigned)__builtin_popcountll(found);
 	}
 	return count;
 }

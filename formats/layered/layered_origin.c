@@ -13,6 +13,15 @@ static const imago_layout container = {.word_bytes = 8, .byte_order = IMAGO_LITT
 
 /* ---- Writing. */
 
+/* A strand's chunks: what is written of them, all but the first, which follows another strand's
+ * last. */
+typedef struct strand {
+	imago_writer deltas;
+	imago_addr first; /* where its first chunk lay */
+	imago_addr
+	    expected; /* where the next one would, if it lay behind the one before; 0: none yet */
+} strand;
+
 /* A signed number in groups of seven bits, the lowest first. */
 static void
 write_delta(imago_writer *writer, int64_t delta)
@@ -27,25 +36,67 @@ write_delta(imago_writer *writer, int64_t delta)
 	imago_write_bytes(writer, bytes, size);
 }
 
-/* The addresses of the chunks that went to one place, and kept their order there, each as its
- * distance from the end of the one before it. */
+/* Each chunk's address as its distance from the end of the one before it in its strand. */
 static imago_status
-write_addresses(const imago_heap *heap, imago_addr start, uint64_t size,
-                const imago_addr *addresses, imago_addr *expected, imago_writer *writer,
-                imago_error *error)
+encode_strands(strand *strands, const imago_heap *heap, const imago_layered_plan *plan,
+               imago_error *error)
 {
 	imago_walker walker;
 	imago_object object;
 	uint64_t ordinal = 0;
 	imago_walk_init(&walker, heap, error);
 	while (imago_walk_next(&walker, &object)) {
-		imago_addr address = addresses[ordinal++];
-		if (address - start < size) {
-			write_delta(writer, (int64_t)(object.chunk - *expected) / UNIT);
-			*expected = object.chunk + object.total_bytes;
+		strand *at = &strands[plan->strands[ordinal++]];
+		if (at->expected != 0) {
+			write_delta(&at->deltas, (int64_t)(object.chunk - at->expected) / UNIT);
+		} else {
+			at->first = object.chunk;
 		}
+		at->expected = object.chunk + object.total_bytes;
 	}
 	return walker.status;
+}
+
+static void
+join_strands(const strand *strands, imago_addr expected, imago_writer *writer)
+{
+	for (size_t i = 0; i < IMAGO_LAYERED_STRANDS; i++) {
+		const strand *at = &strands[i];
+		if (at->expected != 0) {
+			write_delta(writer, (int64_t)(at->first - expected) / UNIT);
+			imago_write_bytes(writer, at->deltas.bytes, at->deltas.size);
+			expected = at->expected;
+		}
+	}
+}
+
+static imago_status
+write_addresses(const imago_heap *heap, const imago_layered_plan *plan, imago_writer *writer,
+                imago_error *error)
+{
+	imago_allocator *allocator = writer->allocator;
+	strand *strands = imago_allocate_array(allocator, IMAGO_LAYERED_STRANDS, sizeof *strands,
+	                                       "strands of chunks", error);
+	if (strands == NULL) {
+		return IMAGO_ENOMEM;
+	}
+	for (size_t i = 0; i < IMAGO_LAYERED_STRANDS; i++) {
+		strands[i] = (strand){.first = 0};
+		imago_writer_init(&strands[i].deltas, allocator, container, error);
+	}
+	imago_status status = encode_strands(strands, heap, plan, error);
+	for (size_t i = 0; i < IMAGO_LAYERED_STRANDS && status == IMAGO_OK; i++) {
+		status = strands[i].deltas.status;
+	}
+	if (status == IMAGO_OK) {
+		join_strands(strands, heap->segments[0].start, writer);
+		status = writer->status;
+	}
+	for (size_t i = 0; i < IMAGO_LAYERED_STRANDS; i++) {
+		imago_writer_release(&strands[i].deltas);
+	}
+	imago_release(allocator, strands, IMAGO_LAYERED_STRANDS * sizeof *strands);
+	return status;
 }
 
 static void
@@ -63,8 +114,8 @@ write_segment(const imago_segment *segment, imago_writer *writer)
 }
 
 imago_status
-imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
-                           const imago_layered_plan *plan, imago_writer *writer, imago_error *error)
+imago_layered_write_origin(const imago_heap *heap, const imago_layered_plan *plan,
+                           imago_writer *writer, imago_error *error)
 {
 	const imago_wrapping *wrapping = &heap->wrapping;
 	imago_layout own = writer->layout;
@@ -84,23 +135,9 @@ imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
 	imago_write_bytes(writer, wrapping->prefix, wrapping->prefix_size);
 	imago_write_bytes(writer, wrapping->header_tail, wrapping->header_tail_size);
 	imago_write_bytes(writer, wrapping->trailing, wrapping->trailing_size);
-	imago_addr expected = heap->segments[0].start;
-	imago_status status = IMAGO_OK;
-	for (size_t i = 0; i < layered->num_segments && status == IMAGO_OK; i++) {
-		const imago_segment *section = &layered->segments[i];
-		uint64_t size = section->size;
-		if (plan->behind - section->start < size) {
-			size = plan->behind - section->start;
-		}
-		status =
-		    write_addresses(heap, section->start, size, plan->addresses, &expected, writer, error);
-		if (status == IMAGO_OK && size < section->size) {
-			status = write_addresses(heap, section->start + size, section->size - size,
-			                         plan->addresses, &expected, writer, error);
-		}
-	}
+	imago_status status = write_addresses(heap, plan, writer, error);
 	writer->layout = own;
-	return status == IMAGO_OK ? writer->status : status;
+	return status;
 }
 
 /* ---- Reading. */

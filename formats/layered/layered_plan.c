@@ -6,24 +6,22 @@
 #include "imago/walk.h"
 #include "layered_private.h"
 
-/* Sections of objects in the order of their addresses: the fixed objects, then a tier's objects
- * with pointers, then those without; what is least written lies lowest. */
+/* Places of chunks in the order of their addresses: the fixed objects, then a tier's objects with
+ * pointers, then those without; what is least written lies lowest. Each is a section, but for one:
+ * what is often written for a collector's sake alone lies behind the rest of its section. It would
+ * lie between what programs write, and both would dirty more pages. */
 enum {
 	ROOTS,
-	NUM_GROUPS = 1 + 2 * IMAGO_NUM_TIERS,
-	OFTEN_WITH_POINTERS = NUM_GROUPS - 2,
-	/* Behind these, in their section: what is often written for a collector's sake alone. It would
-	 * lie between what programs write, and both would dirty more pages. */
-	COLLECTORS_BEHIND = NUM_GROUPS,
+	OFTEN_WITH_POINTERS = 1 + 2 * IMAGO_TIER_READ_ONLY,
+	COLLECTORS_BEHIND,
+	OFTEN_WITHOUT_POINTERS,
 	NUM_PLACES,
 };
 
-_Static_assert(NUM_GROUPS + 3 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
-
-/* Sizes of chunks are multiples of this: below, there is room for a group. */
-enum { UNIT = 8 };
-
-_Static_assert((int)NUM_PLACES <= (int)UNIT, "a place fits below a size");
+_Static_assert(NUM_PLACES *IMAGO_LAYERED_RANKS == IMAGO_LAYERED_STRANDS &&
+                   IMAGO_LAYERED_STRANDS <= UINT8_MAX + 1,
+               "a strand for each rank of a place, in a byte");
+_Static_assert(NUM_PLACES - 1 + 3 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
 
 #define CUSTOMARY_START_32 UINT64_C(0x10000000)
 #define CUSTOMARY_START_64 UINT64_C(0x10000000000)
@@ -32,13 +30,16 @@ typedef struct grouping {
 	const imago_heap *heap;
 	const imago_layered_options *options;
 	imago_addr free_lists;
-	uint64_t sizes[NUM_PLACES];
-	imago_addr next[NUM_PLACES];
+	uint64_t sizes[IMAGO_LAYERED_STRANDS];
+	imago_addr next[IMAGO_LAYERED_STRANDS];
 } grouping;
 
 static size_t
 group_of(imago_tier tier, bool has_pointers)
 {
+	if (tier == IMAGO_TIER_OFTEN) {
+		return has_pointers ? OFTEN_WITH_POINTERS : OFTEN_WITHOUT_POINTERS;
+	}
 	return 1 + 2 * (size_t)(IMAGO_TIER_READ_ONLY - tier) + !has_pointers;
 }
 
@@ -66,19 +67,45 @@ tier_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
 	return segment->space == IMAGO_SPACE_PERM ? IMAGO_TIER_READ_ONLY : (imago_tier)segment->tier;
 }
 
-/* Its group, or COLLECTORS_BEHIND. */
+/* Whether any word of it may hold an address. Of nearly all, the format says so. */
+static bool
+has_pointers(const grouping *groups, const imago_object *object)
+{
+	if (object->kind == IMAGO_OBJECT_ORDINARY) {
+		switch (object->body_kind) {
+		case IMAGO_BODY_POINTERS:
+			return object->num_slots > 0;
+		case IMAGO_BODY_METHOD:
+			break;
+		default:
+			return false;
+		}
+	}
+	return imago_pointer_words_of(groups->heap, groups->free_lists, object).num_runs > 0;
+}
+
 static size_t
 place_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	if (ordinal < IMAGO_LAYERED_FIXED_OBJECTS) {
 		return ROOTS;
 	}
-	imago_word_runs words = imago_pointer_words_of(groups->heap, groups->free_lists, object);
 	imago_tier tier = tier_of(groups, object, ordinal);
+	bool pointers = has_pointers(groups, object);
 	if (tier == IMAGO_TIER_OFTEN || !imago_layered_is_a_collectors(object)) {
-		return group_of(tier, words.num_runs > 0);
+		return group_of(tier, pointers);
 	}
-	return words.num_runs > 0 ? COLLECTORS_BEHIND : group_of(IMAGO_TIER_OFTEN, false);
+	return pointers ? COLLECTORS_BEHIND : OFTEN_WITHOUT_POINTERS;
+}
+
+/* Ranks are about what is expected to be written at all. */
+static size_t
+strand_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
+{
+	const size_t place = place_at(groups, object, ordinal);
+	const uint8_t *ranks = groups->options->ranks;
+	const bool ranked = ranks != NULL && place != ROOTS && place != COLLECTORS_BEHIND;
+	return place * IMAGO_LAYERED_RANKS + (ranked ? ranks[ordinal] : 0U);
 }
 
 static imago_status
@@ -104,10 +131,16 @@ require_tiers(const imago_heap *heap, const imago_layered_options *options, uint
 			                  IMAGO_NUM_TIERS - 1);
 		}
 	}
+	for (uint64_t i = 0; i < num_chunks && options->ranks != NULL; i++) {
+		if (options->ranks[i] >= IMAGO_LAYERED_RANKS) {
+			return imago_fail(error, IMAGO_EUSAGE, "rank", IMAGO_NO_OFFSET, options->ranks[i],
+			                  IMAGO_LAYERED_RANKS - 1);
+		}
+	}
 	return IMAGO_OK;
 }
 
-/* Each chunk's size and place take the place of its address, so that nothing is decoded twice. */
+/* Each chunk's size takes the place of its address, so that nothing is decoded twice. */
 static imago_status
 measure(imago_layered_plan *plan, grouping *groups, imago_error *error)
 {
@@ -116,25 +149,38 @@ measure(imago_layered_plan *plan, grouping *groups, imago_error *error)
 	uint64_t ordinal = 0;
 	imago_walk_init(&walker, groups->heap, error);
 	while (imago_walk_next(&walker, &object)) {
-		size_t where = place_at(groups, &object, ordinal);
+		size_t where = strand_of(groups, &object, ordinal);
 		groups->sizes[where] += object.total_bytes;
-		plan->addresses[ordinal++] = object.total_bytes | where;
+		plan->free_bytes += object.kind == IMAGO_OBJECT_FREE ? object.total_bytes : 0;
+		plan->strands[ordinal] = (uint8_t)where;
+		plan->addresses[ordinal++] = object.total_bytes;
 	}
 	return walker.status;
 }
 
 static void
-add_segment(imago_layered_plan *plan, imago_addr start, uint64_t size, size_t group)
+add_segment(imago_layered_plan *plan, imago_addr start, uint64_t size, size_t place)
 {
-	bool roots = group == ROOTS;
-	plan->has_pointers[plan->num_segments] = roots || group % 2 == 1;
+	bool often = place == ROOTS || place >= OFTEN_WITH_POINTERS;
+	plan->has_pointers[plan->num_segments] =
+	    place == ROOTS || (place % 2 == 1 && place != OFTEN_WITHOUT_POINTERS);
 	plan->segments[plan->num_segments++] = (imago_segment){
 	    .start = start,
 	    .size = size,
 	    .bridge_size = IMAGO_BRIDGE_SIZE,
 	    .space = IMAGO_SPACE_OLD,
-	    .tier = (uint8_t)(roots ? IMAGO_TIER_OFTEN : IMAGO_TIER_READ_ONLY - (group - 1) / 2),
+	    .tier = (uint8_t)(often ? IMAGO_TIER_OFTEN : IMAGO_TIER_READ_ONLY - (place - 1) / 2),
 	};
+}
+
+static uint64_t
+size_of_strands(const grouping *groups, size_t first, size_t end)
+{
+	uint64_t size = 0;
+	for (size_t i = first; i < end; i++) {
+		size += groups->sizes[i];
+	}
+	return size;
 }
 
 /* Sections side by side, each at a multiple of what every host's pages and the steps of relocation
@@ -152,9 +198,11 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 		return imago_fail(error, IMAGO_EUSAGE, "start", IMAGO_NO_OFFSET, next,
 		                  IMAGO_LAYERED_ALIGNMENT);
 	}
-	for (size_t i = 0; i < NUM_GROUPS; i++) {
-		uint64_t size = groups->sizes[i];
-		size += i == OFTEN_WITH_POINTERS ? groups->sizes[COLLECTORS_BEHIND] : 0;
+	for (size_t i = 0; i < NUM_PLACES; i++) {
+		const size_t first = i * IMAGO_LAYERED_RANKS;
+		i += i == OFTEN_WITH_POINTERS; /* with those behind */
+		const size_t end = (i + 1) * IMAGO_LAYERED_RANKS;
+		const uint64_t size = size_of_strands(groups, first, end);
 		if (size == 0) {
 			continue;
 		}
@@ -162,13 +210,12 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 			return imago_fail(error, IMAGO_EUNSUPPORTED, "address space", IMAGO_NO_OFFSET, size,
 			                  limit);
 		}
-		add_segment(plan, next, size, i);
-		groups->next[i] = next;
-		if (i == OFTEN_WITH_POINTERS) {
-			plan->behind = next + groups->sizes[i];
-			groups->next[COLLECTORS_BEHIND] = plan->behind;
+		add_segment(plan, next, size, first / IMAGO_LAYERED_RANKS);
+		for (size_t k = first; k < end; k++) {
+			groups->next[k] = next;
+			next += groups->sizes[k];
 		}
-		next += size + IMAGO_BRIDGE_SIZE;
+		next += IMAGO_BRIDGE_SIZE;
 		(void)imago_checked_align_up(next, IMAGO_LAYERED_ALIGNMENT, &next);
 	}
 	return IMAGO_OK;
@@ -178,8 +225,8 @@ static void
 assign(imago_layered_plan *plan, grouping *groups)
 {
 	for (uint64_t i = 0; i < plan->num_chunks; i++) {
-		imago_addr *next = &groups->next[plan->addresses[i] % UNIT];
-		uint64_t size = plan->addresses[i] & ~(uint64_t)(UNIT - 1);
+		imago_addr *next = &groups->next[plan->strands[i]];
+		uint64_t size = plan->addresses[i];
 		plan->addresses[i] = *next;
 		*next += size;
 	}
@@ -212,10 +259,11 @@ imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
 	}
 	plan->addresses = imago_allocate_array(allocator, census.num_chunks, sizeof *plan->addresses,
 	                                       "addresses of chunks", error);
-	if (plan->addresses == NULL) {
+	plan->strands = imago_allocate(allocator, census.num_chunks, "places of chunks", error);
+	plan->num_chunks = census.num_chunks;
+	if (plan->addresses == NULL || plan->strands == NULL) {
 		return IMAGO_ENOMEM;
 	}
-	plan->num_chunks = census.num_chunks;
 	groups.free_lists = known.free_lists.oop;
 	status = measure(plan, &groups, error);
 	if (status == IMAGO_OK) {
@@ -230,8 +278,9 @@ imago_layered_plan_create(imago_layered_plan *plan, const imago_heap *heap,
 void
 imago_layered_plan_release(imago_layered_plan *plan)
 {
-	if (plan->addresses != NULL) {
-		imago_release(plan->allocator, plan->addresses, plan->num_chunks * sizeof *plan->addresses);
-	}
+	imago_allocator *allocator = plan->allocator;
+	imago_release(allocator, plan->addresses, plan->num_chunks * sizeof *plan->addresses);
+	imago_release(allocator, plan->strands, plan->num_chunks);
 	plan->addresses = NULL;
+	plan->strands = NULL;
 }

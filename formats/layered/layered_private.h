@@ -18,14 +18,19 @@ void imago_layered_forget_hashes(uint8_t bytes[IMAGO_LAYERED_HEAD]);
 /* Bytes of the bitmap of a section of objects; a multiple of 8. */
 uint64_t imago_layered_bitmap_size(uint64_t section_size, imago_layout layout);
 
+/* Strands: chunks that lie side by side in the file, in the order in which they are in the heap. A
+ * strand for each rank of eight places; they are numbered in the order of the file. */
+enum { IMAGO_LAYERED_STRANDS = 8 * IMAGO_LAYERED_RANKS };
+
 /* Where the chunks of a heap go: the segments of the layered heap, and each chunk's address. */
 typedef struct imago_layered_plan {
 	imago_segment segments[IMAGO_LAYERED_MAX_SECTIONS];
 	bool has_pointers[IMAGO_LAYERED_MAX_SECTIONS];
 	size_t num_segments;
-	imago_addr behind; /* where, in its section, what lies behind the rest begins; or 0 */
 	imago_addr *addresses;
+	uint8_t *strands; /* of each chunk */
 	uint64_t num_chunks;
+	uint64_t free_bytes; /* of free chunks */
 	imago_allocator *allocator;
 } imago_layered_plan;
 
@@ -60,8 +65,7 @@ void imago_layered_encode_remembered(const imago_layered_remembered *remembered,
                                      imago_writer *writer);
 
 /* Appends the origin of a heap: what restores it from the layered one (layered.md §5). */
-imago_status imago_layered_write_origin(const imago_heap *heap, const imago_heap *layered,
-                                        const imago_layered_plan *plan, imago_writer *writer,
-                                        imago_error *error) IMAGO_NODISCARD;
+imago_status imago_layered_write_origin(const imago_heap *heap, const imago_layered_plan *plan,
+                                        imago_writer *writer, imago_error *error) IMAGO_NODISCARD;
 
 #endif

@@ -9,6 +9,8 @@
 #include "imago/byte_order.h"
 #include "imago/digest.h"
 #include "imago/known_objects.h"
+#include "imago/pointer_words.h"
+#include "imago/synthetic.h"
 #include "imago/walk.h"
 
 static imago_allocator allocator;
@@ -215,6 +217,148 @@ in_any_order_it_is_the_same_image_and_leads_back(void **state)
 		}
 		imago_heap_destroy(heap);
 	}
+	assert_no_leak(&allocator);
+}
+
+static void
+store_slot(imago_heap *heap, const imago_object *object, uint64_t slot, uint64_t word)
+{
+	uint8_t *bytes = imago_heap_writable_bytes(heap, object->body + slot * 8, 8);
+	assert_non_null(bytes);
+	imago_store_word(bytes, word, heap->layout);
+}
+
+/* ---- Heaps so large that most objects are taken block by block. */
+
+static imago_heap *
+large_heap(uint32_t image_format, imago_byte_order order)
+{
+	imago_heap *heap;
+	const imago_synthetic_options options = {
+	    .image_format = image_format,
+	    .byte_order = order,
+	    .num_bytes = 300000,
+	    .num_segments = 3,
+	    .gap = 1 << 20,
+	    .seed = 5,
+	};
+	assert_ok(imago_synthetic_make(&heap, &options, &allocator, &error), &error);
+	return heap;
+}
+
+/* The marks that one word after the other gives. */
+static void
+assert_marks(const imago_heap *heap, const uint8_t *marks)
+{
+	imago_known_objects known;
+	imago_walker walker;
+	imago_object object;
+	const uint8_t word_bytes = heap->layout.word_bytes;
+	uint8_t *wanted = calloc(1, (size_t)(heap->segments[0].size / word_bytes / 8 + 1));
+	assert_non_null(wanted);
+	imago_known_objects_find(heap, &known);
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		imago_word_runs words = imago_pointer_words_of(heap, known.free_lists.oop, &object);
+		for (unsigned i = 0; i < words.num_runs; i++) {
+			for (uint64_t k = words.runs[i].begin; k < words.runs[i].end; k++) {
+				uint64_t word = imago_heap_fetch_slot(heap, &object, k);
+				uint64_t at = (object.body - heap->segments[0].start) / word_bytes + k;
+				bool slot = words.runs[i].kind == IMAGO_WORD_SLOT;
+				if ((!slot || imago_oop_is_pointer(heap->tagging, word)) && word % 8 == 0 &&
+				    imago_heap_segment_of(heap, word) != NULL) {
+					wanted[at / 8] |= (uint8_t)(1U << at % 8);
+				}
+			}
+		}
+	}
+	assert_memory_equal(marks, wanted, heap->segments[0].size / word_bytes / 8);
+	free(wanted);
+}
+
+static void
+large_heaps_are_arranged_where_the_caller_says_with_marks(void **state)
+{
+	(void)state;
+	static const uint32_t formats[] = {68021, 6521};
+	for (unsigned i = 0; i < 4; i++) {
+		imago_heap *heap =
+		    large_heap(formats[i / 2], i % 2 == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN);
+		draft plan = draft_of(heap);
+		permute(&plan, 0x40000000, coprime_step(plan.num_chunks - 5, 7));
+		imago_heap *own = arranged(heap, &plan);
+		assert_same_digest(heap, own);
+		const uint64_t size = plan.segments[0].size;
+		uint8_t *bytes = malloc((size_t)size + IMAGO_BRIDGE_SIZE);
+		uint8_t *marks = calloc(1, (size_t)size / 8);
+		assert_true(bytes != NULL && marks != NULL);
+		memset(bytes, 0xA5, (size_t)size + IMAGO_BRIDGE_SIZE);
+		const imago_arrangement arrangement = {
+		    .segments = plan.segments,
+		    .num_segments = plan.num_segments,
+		    .addresses = plan.addresses,
+		    .num_chunks = plan.num_chunks,
+		    .bytes = &bytes,
+		    .marks = &marks,
+		};
+		imago_heap *there;
+		assert_ok(imago_arrange(&there, heap, &arrangement, &allocator, &error), &error);
+		assert_ptr_equal(there->segments[0].bytes, bytes);
+		assert_same_bytes(own, there);
+		assert_memory_equal(bytes + size, own->segments[0].bytes + size, IMAGO_BRIDGE_SIZE);
+		assert_marks(there, marks);
+		imago_heap_destroy(there);
+		free(marks);
+		free(bytes);
+		imago_heap_destroy(own);
+		release(&plan);
+		imago_heap_destroy(heap);
+	}
+	assert_no_leak(&allocator);
+}
+
+/* An array that lies in the middle of a large heap. */
+static imago_object
+array_in_the_middle(const imago_heap *heap)
+{
+	imago_walker walker;
+	imago_object object;
+	uint64_t passed = 0;
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		passed += object.total_bytes;
+		if (passed > 50000 && object.kind == IMAGO_OBJECT_ORDINARY && object.num_slots > 2 &&
+		    object.num_slots < 9 && object.format == IMAGO_FORMAT_INDEXABLE) {
+			return object;
+		}
+	}
+	abort();
+}
+
+static void
+what_large_heaps_say_wrong_is_refused_at_its_place(void **state)
+{
+	(void)state;
+	imago_heap *heap = large_heap(68021, IMAGO_LITTLE_ENDIAN);
+	draft plan = draft_of(heap);
+	const imago_object array = array_in_the_middle(heap);
+	const uint64_t word = imago_heap_fetch_slot(heap, &array, 2);
+	for (uint64_t wrong = 0; wrong <= 16; wrong += 16) {
+		store_slot(heap, &array, 2, wrong);
+		assert_refused(heap, &plan, IMAGO_ESTRUCTURE, "pointer that leaves the heap",
+		               imago_heap_offset_of(heap, array.body + 16));
+	}
+	store_slot(heap, &array, 2, word);
+	imago_heap_destroy(arranged(heap, &plan));
+	uint64_t ordinal = 0;
+	while (plan.addresses[ordinal] != array.chunk) {
+		ordinal++;
+	}
+	plan.addresses[ordinal] += 8;
+	assert_refused(heap, &plan, IMAGO_ESTRUCTURE, "address of a chunk",
+	               imago_heap_offset_of(heap, array.chunk - plan.sizes[ordinal - 1]));
+	release(&plan);
+	imago_heap_destroy(heap);
 	assert_no_leak(&allocator);
 }
 
@@ -469,14 +613,6 @@ object_with_slots(const imago_heap *heap)
 }
 
 static void
-store_slot(imago_heap *heap, const imago_object *object, uint64_t slot, uint64_t word)
-{
-	uint8_t *bytes = imago_heap_writable_bytes(heap, object->body + slot * 8, 8);
-	assert_non_null(bytes);
-	imago_store_word(bytes, word, heap->layout);
-}
-
-static void
 pointers_into_the_middle_of_a_chunk_keep_their_place_in_it(void **state)
 {
 	(void)state;
@@ -658,6 +794,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(where_everything_stays_nothing_changes, set_up),
 	    cmocka_unit_test_setup(in_any_order_it_is_the_same_image_and_leads_back, set_up),
+	    cmocka_unit_test_setup(large_heaps_are_arranged_where_the_caller_says_with_marks, set_up),
+	    cmocka_unit_test_setup(what_large_heaps_say_wrong_is_refused_at_its_place, set_up),
 	    cmocka_unit_test_setup(addresses_outside_the_segments_are_refused_at_their_chunk, set_up),
 	    cmocka_unit_test_setup(chunks_that_overlap_or_leave_holes_are_refused, set_up),
 	    cmocka_unit_test_setup(only_chunks_of_one_size_may_change_places, set_up),

@@ -28,9 +28,15 @@ typedef struct imago_arrangement {
 	size_t num_segments;
 	const imago_addr *addresses; /* of each chunk's first header word, in the order of a walk */
 	uint64_t num_chunks;
+	/* NULL: the result owns its bytes. Else where each segment's go, its bridge included: borrowed,
+	 * and all written over. */
+	uint8_t *const *bytes;
+	/* NULL, or for each segment NULL or a bitmap of clear bits, one for each of its words, where
+	 * the words that hold addresses are to be marked: bit i % 8 of byte i / 8, from the lowest. */
+	uint8_t *const *marks;
 } imago_arrangement;
 
-/* Makes *out, which owns its bytes, of a heap in any order. A pointer into a chunk keeps its place
+/* Makes *out of a heap in any order. A pointer into a chunk keeps its place
  * in the chunk, whether an object starts there or not. Bridges are zeros (imago_heap_set_bridges);
  * the header is the source's but for initialSpecialObjectsOop; the wrapping is left behind.
  *

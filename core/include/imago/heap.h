@@ -187,6 +187,9 @@ IMAGO_API const uint8_t *imago_object_bytes(const imago_heap *heap, const imago_
 IMAGO_API imago_status imago_heap_refresh_header(imago_heap *heap,
                                                  imago_error *error) IMAGO_NODISCARD;
 
+/* The same for who knows how many bytes of it are free chunks. There is a segment. */
+IMAGO_API void imago_heap_set_sizes(imago_heap *heap, uint64_t free_bytes);
+
 /* Rewrites every bridge in the given style, keeping bytes that already mean the same. The heap must
  * be writable (IMAGO_EUSAGE) and its gaps a multiple of the word size (IMAGO_EALIGN) that 56 bits
  * can count in words (IMAGO_ERANGE). */

@@ -27,6 +27,7 @@ enum {
 	IMAGO_LAYERED_MAX_SECTIONS = 16,
 	IMAGO_LAYERED_HASH = 32, /* bytes of BLAKE2b */
 	IMAGO_LAYERED_NAME = 16,
+	IMAGO_LAYERED_RANKS = 32,                    /* in a tier (layered.md §3) */
 	IMAGO_LAYERED_HEAD = 2 * IMAGO_LAYERED_PAGE, /* header page and table */
 };
 
@@ -124,6 +125,8 @@ typedef struct imago_layered_options {
 	const uint8_t *tiers; /* imago_tier of each chunk, in the order of a walk; NULL: each segment's
 	                       * tier, and read-only in permanent space */
 	uint64_t num_tiers;
+	const uint8_t *ranks;    /* of each chunk as well, below IMAGO_LAYERED_RANKS: chunks of a lower
+	                          * rank lie before those of a higher one of the same tier; or NULL */
 	imago_addr start;        /* a multiple of IMAGO_LAYERED_ALIGNMENT; 0: a customary one */
 	bool without_origin;     /* smaller, but without a way back to the very bytes */
 	bool without_remembered; /* a machine is to find out by itself */

@@ -36,6 +36,10 @@ IMAGO_API void imago_write_word(imago_writer *writer, uint64_t value);
 IMAGO_API void imago_write_bytes(imago_writer *writer, const void *bytes, uint64_t length);
 IMAGO_API void imago_write_zeros(imago_writer *writer, uint64_t length);
 
+/* Appends length bytes that the caller fills, and returns where they are until anything else is
+ * appended; NULL after a failure. */
+IMAGO_API uint8_t *imago_write_room(imago_writer *writer, uint64_t length);
+
 /* Appends printf-formatted ASCII without its terminator; a line over 255 bytes is a bug
  * (IMAGO_EINTERNAL). */
 IMAGO_API void imago_write_format(imago_writer *writer, const char *format, ...)
