@@ -109,13 +109,18 @@ save_trace(const imago_trace *trace, const char *path, imago_allocator *allocato
 	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, &error);
 }
 
+/* Tiers, and ranks where there is a trace. */
 static imago_status
-assign(const command_line *line, const layered_bytes *layers, const imago_trace *trace,
-       uint8_t *tiers, uint64_t num_tiers, imago_error *error)
+assign(const layered_bytes *layers, const imago_trace *trace, uint8_t *tiers, uint8_t *ranks,
+       uint64_t num_chunks, imago_allocator *allocator, imago_error *error)
 {
-	return trace->num_runs > 0
-	           ? imago_tiers_by_trace(layers->heap, trace, tiers, num_tiers, error)
-	           : imago_tiers_by_class(layers->heap, tiers, num_tiers, line->allocator, error);
+	if (trace->num_runs == 0) {
+		return imago_tiers_by_class(layers->heap, tiers, num_chunks, allocator, error);
+	}
+	imago_status status = imago_tiers_by_trace(layers->heap, trace, tiers, num_chunks, error);
+	return status == IMAGO_OK
+	           ? imago_ranks_by_trace(layers->heap, trace, ranks, num_chunks, allocator, error)
+	           : status;
 }
 
 /* The result, in memory and read again. */
@@ -129,22 +134,24 @@ make_tiers(layered_bytes *out, const command_line *line, const layered_bytes *la
 	if (status != IMAGO_OK) {
 		return status;
 	}
-	uint8_t *tiers = imago_allocate(allocator, census.num_chunks, "tiers", error);
+	uint8_t *tiers = imago_allocate_array(allocator, census.num_chunks, 2, "tiers", error);
 	if (tiers == NULL) {
 		return IMAGO_ENOMEM;
 	}
 	const imago_layered_options options = {
 	    .tiers = tiers,
 	    .num_tiers = census.num_chunks,
+	    .ranks = tiers + census.num_chunks,
 	    .start = line->values[OPTION_BASE].number,
 	    .make_ready = line->values[OPTION_READY].given,
 	};
-	status = assign(line, layers, trace, tiers, census.num_chunks, error);
+	status = assign(layers, trace, tiers, tiers + census.num_chunks, census.num_chunks, allocator,
+	                error);
 	if (status == IMAGO_OK) {
 		status = imago_layered_rewrite(layers->heap, layers->bytes, layers->size, &options,
 		                               &out->writer, error);
 	}
-	imago_release(allocator, tiers, census.num_chunks);
+	imago_release(allocator, tiers, 2 * census.num_chunks);
 	out->bytes = out->writer.bytes;
 	out->size = out->writer.size;
 	if (status == IMAGO_OK) {

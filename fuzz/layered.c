@@ -214,7 +214,7 @@ expect_restores(fuzz_subject *subject, const imago_image *file, bool has_origin,
 
 typedef struct making {
 	imago_layered_options options;
-	uint8_t *tiers; /* of the options, or NULL */
+	uint8_t *tiers; /* of the options, with ranks behind them; or NULL */
 } making;
 
 /* A tier for each chunk: a pattern, the input's own bytes, or one that is wrong. */
@@ -229,16 +229,20 @@ draw_tiers(making *out, const imago_heap *heap, const uint8_t *data, size_t size
 		return;
 	}
 	const size_t num_tiers = (size_t)census.num_chunks;
-	out->tiers = calloc(num_tiers + 1, 1);
+	out->tiers = calloc(num_tiers + 1, 2);
 	FUZZ_ASSERT(out->tiers != NULL);
 	for (size_t i = 0; i < num_tiers; i++) {
 		const uint64_t number = kind < 4   ? i * step >> 8
 		                        : kind < 6 ? data[(i * 3 + step) % size]
 		                                   : i * 3 / num_tiers;
 		out->tiers[i] = (uint8_t)(number % IMAGO_NUM_TIERS);
+		out->tiers[num_tiers + i] = (uint8_t)(number / IMAGO_NUM_TIERS % IMAGO_NUM_RANKS);
 	}
 	out->options.tiers = out->tiers;
 	out->options.num_tiers = num_tiers;
+	if (step % 2 == 0) {
+		out->options.ranks = out->tiers + num_tiers;
+	}
 	if (kind == 7 && step % 8 == 0 && num_tiers > 0) {
 		out->options.num_tiers += 1 - step / 8 % 3;
 		out->tiers[step % num_tiers] = (uint8_t)(step / 8 % 5);

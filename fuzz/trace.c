@@ -32,7 +32,8 @@ same_traces(const imago_trace *a, const imago_trace *b)
 	            memcmp(a->identity, b->identity, sizeof a->identity) == 0;
 	for (uint64_t i = 0; same && i < a->num_entries; i++) {
 		same = a->entries[i].address == b->entries[i].address &&
-		       a->entries[i].num_runs == b->entries[i].num_runs;
+		       a->entries[i].num_runs == b->entries[i].num_runs &&
+		       a->entries[i].runs == b->entries[i].runs;
 	}
 	return same;
 }
@@ -83,7 +84,10 @@ draw(imago_trace *trace, imago_trace_entry *entries, fuzz_decisions *decisions)
 	}
 	for (uint64_t i = 0; i < trace->num_entries; i++) {
 		address += 1 + ((uint64_t)fuzz_decide(decisions, 65536) << fuzz_decide(decisions, 40));
-		entries[i] = (imago_trace_entry){address, 1 + fuzz_decide(decisions, trace->num_runs)};
+		const uint32_t num_runs = 1 + fuzz_decide(decisions, trace->num_runs);
+		const uint32_t first = fuzz_decide(decisions, trace->num_runs < 64 ? trace->num_runs : 64);
+		const uint64_t set = fuzz_decide(decisions, 2) != 0 ? UINT64_C(1) << first : 0;
+		entries[i] = (imago_trace_entry){address, num_runs, set};
 	}
 	trace->entries = entries;
 }

@@ -4,6 +4,7 @@
 #include "imago/class_table.h"
 #include "imago/object_index.h"
 #include "imago/walk.h"
+#include "tier_private.h"
 
 /* One assignment. Chunks are numbered in the order of a walk; objects, which may be pointed at, by
  * their ordinals in the index. */
@@ -34,15 +35,20 @@ count_chunks(const imago_heap *heap, uint64_t num_tiers, imago_error *error)
 
 /* ---- By trace. */
 
-/* The entry of a chunk, or NULL; both are met in ascending order. */
-static const imago_trace_entry *
-entry_of(const imago_trace *trace, uint64_t *next, imago_addr chunk)
+const imago_trace_entry *
+imago_trace_entry_of(const imago_trace *trace, uint64_t *next, imago_addr chunk)
 {
 	while (*next < trace->num_entries && trace->entries[*next].address < chunk) {
 		(*next)++;
 	}
 	bool found = *next < trace->num_entries && trace->entries[*next].address == chunk;
 	return found ? &trace->entries[*next] : NULL;
+}
+
+bool
+imago_trace_is_often(const imago_trace *trace, const imago_trace_entry *entry)
+{
+	return (uint64_t)entry->num_runs * 2 >= trace->num_runs;
 }
 
 imago_status
@@ -59,8 +65,8 @@ imago_tiers_by_trace(const imago_heap *heap, const imago_trace *trace, uint8_t *
 	}
 	imago_walk_init(&walker, heap, error);
 	while (imago_walk_next(&walker, &object)) {
-		const imago_trace_entry *entry = entry_of(trace, &next, object.chunk);
-		bool often = entry != NULL && (uint64_t)entry->num_runs * 2 >= trace->num_runs;
+		const imago_trace_entry *entry = imago_trace_entry_of(trace, &next, object.chunk);
+		bool often = entry != NULL && imago_trace_is_often(trace, entry);
 		tiers[ordinal++] = (uint8_t)(often           ? IMAGO_TIER_OFTEN
 		                             : entry != NULL ? IMAGO_TIER_RARE
 		                                             : IMAGO_TIER_READ_ONLY);

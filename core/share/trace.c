@@ -4,7 +4,7 @@
 #include "imago/tier.h"
 #include "imago/walk.h"
 
-enum { FIRST_CAPACITY = 256 };
+enum { FIRST_CAPACITY = 256, RUNS_IN_A_SET = 64 };
 
 void
 imago_trace_init(imago_trace *trace, imago_allocator *allocator)
@@ -21,7 +21,7 @@ imago_trace_release(imago_trace *trace)
 
 /* A list that grows while a walk goes on. */
 static imago_status
-append(imago_trace *trace, imago_addr address, uint32_t num_runs, imago_error *error)
+append(imago_trace *trace, imago_trace_entry entry, imago_error *error)
 {
 	if (trace->num_entries == trace->capacity) {
 		uint64_t capacity = 2 * trace->capacity + FIRST_CAPACITY;
@@ -34,7 +34,7 @@ append(imago_trace *trace, imago_addr address, uint32_t num_runs, imago_error *e
 		trace->entries = grown;
 		trace->capacity = capacity;
 	}
-	trace->entries[trace->num_entries++] = (imago_trace_entry){address, num_runs};
+	trace->entries[trace->num_entries++] = entry;
 	return IMAGO_OK;
 }
 
@@ -65,10 +65,16 @@ merge(imago_trace *into, const imago_trace *run, imago_error *error)
 		bool new = k < run->num_entries;
 		imago_addr a = old ? into->entries[i].address : UINT64_MAX;
 		imago_addr b = new ? run->entries[k].address : UINT64_MAX;
-		uint32_t num_runs = (old && a <= b ? into->entries[i].num_runs : 0) + (new &&b <= a);
-		status = append(&sum, a < b ? a : b, num_runs, error);
-		i += old && a <= b;
-		k += new &&b <= a;
+		imago_trace_entry entry = {.address = b};
+		if (old && a <= b) {
+			entry = into->entries[i++];
+		}
+		if (new &&b <= a) {
+			entry.num_runs++;
+			entry.runs |= UINT64_C(1) << into->num_runs % RUNS_IN_A_SET;
+			k++;
+		}
+		status = append(&sum, entry, error);
 	}
 	if (status != IMAGO_OK) {
 		imago_trace_release(&sum);
@@ -102,7 +108,7 @@ imago_trace_add_run(imago_trace *trace, const imago_heap *before, const imago_he
 		           (size_t)object.total_bytes) != 0) {
 			sum.num_objects++;
 			sum.num_bytes += object.total_bytes;
-			status = append(&run, object.chunk, 1, error);
+			status = append(&run, (imago_trace_entry){.address = object.chunk}, error);
 		}
 	}
 	status = status == IMAGO_OK ? walker.status : status;
@@ -129,8 +135,12 @@ imago_trace_write(const imago_trace *trace, imago_writer *writer)
 	}
 	imago_write_format(writer, "\nruns %u\n", trace->num_runs);
 	for (uint64_t i = 0; i < trace->num_entries; i++) {
-		imago_write_format(writer, "%llx %u\n", (unsigned long long)trace->entries[i].address,
-		                   trace->entries[i].num_runs);
+		const imago_trace_entry *entry = &trace->entries[i];
+		imago_write_format(writer, "%llx %u", (unsigned long long)entry->address, entry->num_runs);
+		if (entry->runs != 0) {
+			imago_write_format(writer, " %llx", (unsigned long long)entry->runs);
+		}
+		imago_write_format(writer, "\n");
 	}
 }
 
@@ -208,22 +218,46 @@ read_head(text_reader *text, imago_trace *trace)
 	return true;
 }
 
+/* A set of runs, if there is one: not of more than were said, nor of others than there were. */
+static bool
+read_set(text_reader *text, const imago_trace *trace, imago_trace_entry *entry)
+{
+	if (!read_word(text, " ")) {
+		return true;
+	}
+	const uint32_t num_runs = trace->num_runs;
+	const uint64_t all = num_runs < RUNS_IN_A_SET ? (UINT64_C(1) << num_runs) - 1 : UINT64_MAX;
+	return read_number(text, 16, all, &entry->runs) && entry->runs != 0 &&
+	       (entry->runs & ~all) == 0 &&
+	       (unsigned)__builtin_popcountll(entry->runs) <= entry->num_runs;
+}
+
+static bool
+read_entry(text_reader *text, const imago_trace *trace, imago_trace_entry *entry)
+{
+	uint64_t num_runs;
+	*entry = (imago_trace_entry){.address = 0};
+	if (!read_number(text, 16, UINT64_MAX, &entry->address) || !read_word(text, " ") ||
+	    !read_number(text, 10, trace->num_runs, &num_runs) || num_runs == 0) {
+		return false;
+	}
+	entry->num_runs = (uint32_t)num_runs;
+	return read_set(text, trace, entry) && read_word(text, "\n");
+}
+
 static imago_status
 read_entries(text_reader *text, imago_trace *trace, imago_error *error)
 {
 	imago_status status = IMAGO_OK;
 	imago_addr last = 0;
 	while (text->position < text->size && status == IMAGO_OK) {
-		uint64_t address;
-		uint64_t num_runs;
+		imago_trace_entry entry;
 		text->line = text->position;
-		if (!read_number(text, 16, UINT64_MAX, &address) || !read_word(text, " ") ||
-		    !read_number(text, 10, trace->num_runs, &num_runs) || !read_word(text, "\n") ||
-		    address <= last || num_runs == 0) {
+		if (!read_entry(text, trace, &entry) || entry.address <= last) {
 			return imago_fail(error, IMAGO_ESTRUCTURE, "line of a trace", text->line, 0, 0);
 		}
-		last = address;
-		status = append(trace, address, (uint32_t)num_runs, error);
+		last = entry.address;
+		status = append(trace, entry, error);
 	}
 	return status;
 }

@@ -18,7 +18,7 @@ enum {
 	NUM_PLACES,
 };
 
-_Static_assert(NUM_PLACES *IMAGO_LAYERED_RANKS == IMAGO_LAYERED_STRANDS &&
+_Static_assert(NUM_PLACES *IMAGO_NUM_RANKS == IMAGO_LAYERED_STRANDS &&
                    IMAGO_LAYERED_STRANDS <= UINT8_MAX + 1,
                "a strand for each rank of a place, in a byte");
 _Static_assert(NUM_PLACES - 1 + 3 <= IMAGO_LAYERED_MAX_SECTIONS, "a section for each");
@@ -104,8 +104,9 @@ strand_of(const grouping *groups, const imago_object *object, uint64_t ordinal)
 {
 	const size_t place = place_at(groups, object, ordinal);
 	const uint8_t *ranks = groups->options->ranks;
-	const bool ranked = ranks != NULL && place != ROOTS && place != COLLECTORS_BEHIND;
-	return place * IMAGO_LAYERED_RANKS + (ranked ? ranks[ordinal] : 0U);
+	const bool ranked = groups->options->tiers != NULL && ranks != NULL && place != ROOTS &&
+	                    place != COLLECTORS_BEHIND;
+	return place * IMAGO_NUM_RANKS + (ranked ? ranks[ordinal] : 0U);
 }
 
 static imago_status
@@ -132,9 +133,9 @@ require_tiers(const imago_heap *heap, const imago_layered_options *options, uint
 		}
 	}
 	for (uint64_t i = 0; i < num_chunks && options->ranks != NULL; i++) {
-		if (options->ranks[i] >= IMAGO_LAYERED_RANKS) {
+		if (options->ranks[i] >= IMAGO_NUM_RANKS) {
 			return imago_fail(error, IMAGO_EUSAGE, "rank", IMAGO_NO_OFFSET, options->ranks[i],
-			                  IMAGO_LAYERED_RANKS - 1);
+			                  IMAGO_NUM_RANKS - 1);
 		}
 	}
 	return IMAGO_OK;
@@ -199,9 +200,9 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 		                  IMAGO_LAYERED_ALIGNMENT);
 	}
 	for (size_t i = 0; i < NUM_PLACES; i++) {
-		const size_t first = i * IMAGO_LAYERED_RANKS;
+		const size_t first = i * IMAGO_NUM_RANKS;
 		i += i == OFTEN_WITH_POINTERS; /* with those behind */
-		const size_t end = (i + 1) * IMAGO_LAYERED_RANKS;
+		const size_t end = (i + 1) * IMAGO_NUM_RANKS;
 		const uint64_t size = size_of_strands(groups, first, end);
 		if (size == 0) {
 			continue;
@@ -210,7 +211,7 @@ place(imago_layered_plan *plan, grouping *groups, imago_error *error)
 			return imago_fail(error, IMAGO_EUNSUPPORTED, "address space", IMAGO_NO_OFFSET, size,
 			                  limit);
 		}
-		add_segment(plan, next, size, first / IMAGO_LAYERED_RANKS);
+		add_segment(plan, next, size, first / IMAGO_NUM_RANKS);
 		for (size_t k = first; k < end; k++) {
 			groups->next[k] = next;
 			next += groups->sizes[k];

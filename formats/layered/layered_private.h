@@ -20,7 +20,7 @@ uint64_t imago_layered_bitmap_size(uint64_t section_size, imago_layout layout);
 
 /* Strands: chunks that lie side by side in the file, in the order in which they are in the heap. A
  * strand for each rank of eight places; they are numbered in the order of the file. */
-enum { IMAGO_LAYERED_STRANDS = 8 * IMAGO_LAYERED_RANKS };
+enum { IMAGO_LAYERED_STRANDS = 8 * IMAGO_NUM_RANKS };
 
 /* Where the chunks of a heap go: the segments of the layered heap, and each chunk's address. */
 typedef struct imago_layered_plan {

@@ -4,10 +4,10 @@
 
 #include "layered_private.h"
 
-/* A chunk: where it lay in the heap that the file was made of, and its tier by now. */
+/* A chunk: where it lay in the heap that the file was made of, and its tier and rank by now. */
 typedef struct chunk_tier {
 	imago_addr address;
-	uint8_t tier;
+	uint8_t tier, rank;
 } chunk_tier;
 
 static int
@@ -18,9 +18,10 @@ compare_addresses(const void *a, const void *b)
 	return (left->address > right->address) - (left->address < right->address);
 }
 
-/* Brings tiers from the order of the file's chunks to that of the heap it was made of. */
+/* Brings tiers and ranks from the order of the file's
+ * chunks to that of the heap it was made of. */
 static imago_status
-reorder(const imago_addr *addresses, uint8_t *tiers, uint64_t num_chunks,
+reorder(const imago_addr *addresses, uint8_t *tiers, uint8_t *ranks, uint64_t num_chunks,
         imago_allocator *allocator, imago_error *error)
 {
 	chunk_tier *chunks =
@@ -29,11 +30,12 @@ reorder(const imago_addr *addresses, uint8_t *tiers, uint64_t num_chunks,
 		return IMAGO_ENOMEM;
 	}
 	for (uint64_t i = 0; i < num_chunks; i++) {
-		chunks[i] = (chunk_tier){addresses[i], tiers[i]};
+		chunks[i] = (chunk_tier){addresses[i], tiers[i], ranks[i]};
 	}
 	qsort(chunks, (size_t)num_chunks, sizeof *chunks, compare_addresses);
 	for (uint64_t i = 0; i < num_chunks; i++) {
 		tiers[i] = chunks[i].tier;
+		ranks[i] = chunks[i].rank;
 	}
 	imago_release(allocator, chunks, num_chunks * sizeof *chunks);
 	return IMAGO_OK;
@@ -48,13 +50,20 @@ rewrite(const imago_heap *heap, const uint8_t *bytes, uint64_t size,
 	imago_allocator *allocator = writer->allocator;
 	imago_heap *restored;
 	imago_layered_options reordered = *options;
-	uint8_t *tiers = imago_allocate(allocator, options->num_tiers, "tiers of chunks", error);
+	const uint64_t count = options->num_tiers;
+	/* Of every chunk the tier, then of every chunk the rank. */
+	uint8_t *tiers = imago_allocate_array(allocator, count, 2, "tiers of chunks", error);
 	if (tiers == NULL) {
 		return IMAGO_ENOMEM;
 	}
-	memcpy(tiers, options->tiers, (size_t)options->num_tiers);
+	uint8_t *ranks = tiers + count;
+	memcpy(tiers, options->tiers, (size_t)count);
+	if (options->ranks != NULL) {
+		memcpy(ranks, options->ranks, (size_t)count);
+	}
 	reordered.tiers = tiers;
-	imago_status status = reorder(addresses, tiers, options->num_tiers, allocator, error);
+	reordered.ranks = ranks;
+	imago_status status = reorder(addresses, tiers, ranks, count, allocator, error);
 	if (status == IMAGO_OK) {
 		status = imago_layered_restore(&restored, heap, bytes, size, allocator, error);
 	}
@@ -62,7 +71,7 @@ rewrite(const imago_heap *heap, const uint8_t *bytes, uint64_t size,
 		status = imago_layered_write(restored, &reordered, writer, error);
 		imago_heap_destroy(restored);
 	}
-	imago_release(allocator, tiers, options->num_tiers);
+	imago_release(allocator, tiers, 2 * count);
 	return status;
 }
 

@@ -149,6 +149,18 @@ mixed_tiers(const imago_heap *heap, uint64_t *num_tiers)
 	return tiers;
 }
 
+/* Ranks that no order of the heap has. */
+static uint8_t *
+mixed_ranks(uint64_t count)
+{
+	uint8_t *ranks = malloc((size_t)count);
+	assert_non_null(ranks);
+	for (uint64_t i = 0; i < count; i++) {
+		ranks[i] = (uint8_t)(i * 11 % 37 % IMAGO_NUM_RANKS);
+	}
+	return ranks;
+}
+
 static const char *const genuine[] = {"spur32-6521-headless", "spur32-6521-cp-node",
                                       "spur64-68021-pharo-vm"};
 
@@ -170,6 +182,10 @@ genuine_files_come_back_byte_for_byte(void **state)
 		assert_leads_back(image.heap, &options, IMAGO_FORMAT_SPUR);
 		options.tiers = tiers;
 		assert_leads_back(image.heap, &options, IMAGO_FORMAT_SPUR);
+		uint8_t *ranks = mixed_ranks(options.num_tiers);
+		options.ranks = ranks;
+		assert_leads_back(image.heap, &options, IMAGO_FORMAT_SPUR);
+		free(ranks);
 		free(tiers);
 		imago_image_close(&image);
 	}
@@ -190,6 +206,10 @@ built_images_of_every_layout_come_back(void **state)
 			assert_leads_back(heap, NULL, format);
 			options.tiers = tiers;
 			assert_leads_back(heap, &options, format);
+			uint8_t *ranks = mixed_ranks(options.num_tiers);
+			options.ranks = ranks;
+			assert_leads_back(heap, &options, format);
+			free(ranks);
 			free(tiers);
 			imago_heap_destroy(heap);
 		}
@@ -340,6 +360,71 @@ what_only_collectors_write_lies_behind_what_programs_do(void **state)
 		}
 	}
 	assert_true(num_programs > 0 && num_others > 0);
+	free(tiers);
+	release(&file);
+	imago_heap_destroy(heap);
+}
+
+/* In a section, by rank, and with equal ranks in the order of the heap; the identity hashes tell
+ * which object is which. */
+static void
+lower_ranks_lie_before_higher_ones(void **state)
+{
+	(void)state;
+	enum { MOST = 4096 };
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	imago_layered_options options = {.start = 0};
+	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	uint8_t *ranks = mixed_ranks(options.num_tiers);
+	uint8_t rank_of_hash[MOST] = {0};
+	imago_walker walker;
+	imago_object object;
+	uint64_t ordinal = 0;
+	unsigned num_steps = 0;
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		uint8_t *header = imago_heap_writable_bytes(heap, object.oop, 8);
+		if (ordinal >= 5 && object.kind == IMAGO_OBJECT_ORDINARY &&
+		    object.class_index >= IMAGO_CLASS_FIRST_REAL && object.body_kind != IMAGO_BODY_METHOD &&
+		    object.format != IMAGO_FORMAT_WEAK && object.format != IMAGO_FORMAT_EPHEMERON &&
+		    ordinal < MOST) {
+			uint64_t word = imago_load_u64(header, heap->layout.byte_order);
+			word = (word & ~(UINT64_C(0x3FFFFF) << 32)) | ordinal << 32;
+			imago_store_u64(header, word, heap->layout.byte_order);
+			rank_of_hash[ordinal] = (uint8_t)(1 + ranks[ordinal]);
+		}
+		ordinal++;
+	}
+	options.tiers = tiers;
+	options.ranks = ranks;
+	layered_file file = layer(heap, &options);
+	uint32_t segment = 0;
+	uint32_t last_hash = 0;
+	imago_walk_init(&walker, file.heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		const uint32_t hash = object.identity_hash;
+		if (hash == 0 || hash >= MOST || rank_of_hash[hash] == 0) {
+			continue;
+		}
+		if (object.segment == segment && last_hash != 0) {
+			const uint8_t before = rank_of_hash[last_hash];
+			assert_true(before < rank_of_hash[hash] ||
+			            (before == rank_of_hash[hash] && last_hash < hash));
+			num_steps += before < rank_of_hash[hash];
+		}
+		segment = object.segment;
+		last_hash = hash;
+	}
+	assert_true(num_steps > 20);
+	imago_writer writer;
+	ranks[7] = IMAGO_NUM_RANKS;
+	imago_writer_init(&writer, &allocator, heap->layout, &error);
+	assert_status(imago_layered_write(heap, &options, &writer, &error), &error, IMAGO_EUSAGE);
+	assert_string_equal(error.what, "rank");
+	options.tiers = NULL; /* then they are not looked at */
+	assert_ok(imago_layered_write(heap, &options, &writer, &error), &error);
+	imago_writer_release(&writer);
+	free(ranks);
 	free(tiers);
 	release(&file);
 	imago_heap_destroy(heap);
@@ -653,6 +738,7 @@ main(void)
 	    cmocka_unit_test_setup(the_header_page_is_as_documented, set_up),
 	    cmocka_unit_test_setup(sections_are_pages_of_one_tier_with_or_without_pointers, set_up),
 	    cmocka_unit_test_setup(a_perm_save_is_read_only_whatever_tiers_say, set_up),
+	    cmocka_unit_test_setup(lower_ranks_lie_before_higher_ones, set_up),
 	    cmocka_unit_test_setup(what_only_collectors_write_lies_behind_what_programs_do, set_up),
 	    cmocka_unit_test_setup(fixups_mark_exactly_what_the_swizzler_moves, set_up),
 	    cmocka_unit_test_setup(the_remembered_set_is_as_documented, set_up),

@@ -68,6 +68,7 @@ a_run_adds_exactly_the_objects_that_differ(void **state)
 		assert_ok(imago_trace_add_run(&trace, before, after, &changes, &error), &error);
 		assert_int_equal(trace.num_entries, num_written);
 		assert_int_equal(trace.entries[num_written - 1].num_runs, 2);
+		assert_int_equal(trace.entries[0].runs, 2 | 4); /* not the first run */
 		imago_trace_release(&trace);
 		imago_heap_destroy(after);
 		imago_heap_destroy(before);
@@ -104,7 +105,7 @@ read_text(imago_trace *trace, const char *text)
 static void
 a_trace_is_read_as_it_is_written(void **state)
 {
-	static const char text[] = "imago trace 1\nidentity " IDENTITY "\nruns 3\n8 1\n10a0 3\n";
+	static const char text[] = "imago trace 1\nidentity " IDENTITY "\nruns 3\n8 1\n10a0 3 5\n";
 	(void)state;
 	imago_trace trace;
 	imago_writer writer;
@@ -115,6 +116,8 @@ a_trace_is_read_as_it_is_written(void **state)
 	assert_int_equal(trace.num_runs, 3);
 	assert_int_equal(trace.num_entries, 2);
 	assert_int_equal(trace.entries[1].address, 0x10a0);
+	assert_int_equal(trace.entries[0].runs, 0);
+	assert_int_equal(trace.entries[1].runs, 5);
 	imago_writer_init(&writer, &allocator, any, &error);
 	imago_trace_write(&trace, &writer);
 	assert_int_equal(writer.size, sizeof text - 1);
@@ -150,6 +153,13 @@ what_is_no_trace_is_refused_at_its_line(void **state)
 	    {"imago trace 1\nidentity " IDENTITY "\nruns 1\n10000000000000000 1\n", IMAGO_ESTRUCTURE,
 	     95},
 	    {"imago trace 1\nidentity " IDENTITY "\nruns 1\n10  1\n", IMAGO_ESTRUCTURE, 95},
+	    {"imago trace 1\nidentity " IDENTITY "\nruns 1\n10 1 \n", IMAGO_ESTRUCTURE, 95},
+	    {"imago trace 1\nidentity " IDENTITY "\nruns 1\n10 1 0\n", IMAGO_ESTRUCTURE, 95},
+	    {"imago trace 1\nidentity " IDENTITY "\nruns 1\n10 1 2\n", IMAGO_ESTRUCTURE, 95},
+	    {"imago trace 1\nidentity " IDENTITY "\nruns 5\n10 1 18\n", IMAGO_ESTRUCTURE, 95},
+	    {"imago trace 1\nidentity " IDENTITY "\nruns 2\n10 1 3\n", IMAGO_ESTRUCTURE, 95},
+	    {"imago trace 1\nidentity " IDENTITY "\nruns 65\n10 65 10000000000000000\n",
+	     IMAGO_ESTRUCTURE, 96},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -179,7 +189,7 @@ tiers_follow_the_trace(void **state)
 	while (imago_walk_next(&walker, &object)) {
 		chunks[ordinal++] = object.chunk;
 	}
-	imago_trace_entry entries[] = {{chunks[20], 3}, {chunks[40], 1}};
+	imago_trace_entry entries[] = {{chunks[20], 3, 0}, {chunks[40], 1, 0}};
 	const imago_trace trace = {.num_runs = 4, .entries = entries, .num_entries = 2};
 	assert_ok(imago_tiers_by_trace(heap, &trace, tiers, count, &error), &error);
 	for (uint64_t i = 0; i < count; i++) {
@@ -190,6 +200,79 @@ tiers_follow_the_trace(void **state)
 	}
 	imago_status status = imago_tiers_by_trace(heap, &trace, tiers, count - 1, &error);
 	assert_status(status, &error, IMAGO_EUSAGE);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+static uint64_t
+list_chunks(const imago_heap *heap, imago_addr chunks[MAX_CHUNKS])
+{
+	imago_walker walker;
+	imago_object object;
+	uint64_t count = 0;
+	imago_walk_init(&walker, heap, &error);
+	while (imago_walk_next(&walker, &object)) {
+		chunks[count++] = object.chunk;
+	}
+	return count;
+}
+
+/* What all runs wrote comes first, then what the same two did, then what one did. */
+static void
+ranks_bring_together_what_the_same_runs_wrote(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t ordinal;
+		uint32_t num_runs;
+		uint64_t runs;
+		uint8_t rank;
+	} cases[] = {
+	    {20, 2, 5, 2}, {21, 3, 7, 0}, {22, 1, 2, 1}, {23, 2, 3, 1}, {24, 2, 6, 3},
+	    {25, 2, 5, 2}, {26, 1, 1, 0}, {27, 1, 4, 2}, {28, 3, 7, 0}, {29, 1, 2, 1},
+	};
+	enum { NUM_CASES = sizeof cases / sizeof cases[0] };
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	uint8_t ranks[MAX_CHUNKS];
+	imago_addr chunks[MAX_CHUNKS];
+	imago_trace_entry entries[NUM_CASES];
+	const uint64_t count = list_chunks(heap, chunks);
+	for (size_t i = 0; i < NUM_CASES; i++) {
+		entries[i] =
+		    (imago_trace_entry){chunks[cases[i].ordinal], cases[i].num_runs, cases[i].runs};
+	}
+	const imago_trace trace = {.num_runs = 3, .entries = entries, .num_entries = NUM_CASES};
+	assert_ok(imago_ranks_by_trace(heap, &trace, ranks, count, &allocator, &error), &error);
+	for (uint64_t i = 0; i < count; i++) {
+		const bool traced = i >= 20 && i < 20 + NUM_CASES;
+		assert_int_equal(ranks[i], traced ? cases[i - 20].rank : 0);
+	}
+	assert_status(imago_ranks_by_trace(heap, &trace, ranks, count - 1, &allocator, &error), &error,
+	              IMAGO_EUSAGE);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
+/* Of 60 classes in one tier neighbours share a rank, and none is beyond the last one. */
+static void
+more_classes_than_ranks_share_them(void **state)
+{
+	(void)state;
+	enum { NUM_ENTRIES = 60 };
+	imago_heap *heap = varied_heap(&test_layouts[0], &allocator);
+	uint8_t ranks[MAX_CHUNKS];
+	imago_addr chunks[MAX_CHUNKS];
+	imago_trace_entry entries[NUM_ENTRIES];
+	const uint64_t count = list_chunks(heap, chunks);
+	assert_true(count > NUM_ENTRIES);
+	for (unsigned i = 0; i < NUM_ENTRIES; i++) {
+		entries[i] = (imago_trace_entry){chunks[i], 1, UINT64_C(1) << i};
+	}
+	const imago_trace trace = {.num_runs = 64, .entries = entries, .num_entries = NUM_ENTRIES};
+	assert_ok(imago_ranks_by_trace(heap, &trace, ranks, count, &allocator, &error), &error);
+	for (unsigned i = 0; i < NUM_ENTRIES; i++) {
+		assert_int_equal(ranks[i], i * IMAGO_NUM_RANKS / NUM_ENTRIES);
+	}
 	imago_heap_destroy(heap);
 	assert_no_leak(&allocator);
 }
@@ -309,6 +392,8 @@ main(void)
 	    cmocka_unit_test_setup(a_trace_is_read_as_it_is_written, set_up),
 	    cmocka_unit_test_setup(what_is_no_trace_is_refused_at_its_line, set_up),
 	    cmocka_unit_test_setup(tiers_follow_the_trace, set_up),
+	    cmocka_unit_test_setup(ranks_bring_together_what_the_same_runs_wrote, set_up),
+	    cmocka_unit_test_setup(more_classes_than_ranks_share_them, set_up),
 	    cmocka_unit_test_setup(without_a_trace_code_is_read_only_and_classes_are_rarely_written,
 	                           set_up),
 	    cmocka_unit_test_setup(every_failing_allocation_is_reported, set_up),

@@ -22,6 +22,9 @@ typedef enum imago_tier {
 	IMAGO_NUM_TIERS,
 } imago_tier;
 
+/* In a tier, chunks of a lower rank lie before those of a higher one. */
+enum { IMAGO_NUM_RANKS = 32 };
+
 /* Where everything is to lie. The chunks must fill the object areas of the segments exactly. */
 typedef struct imago_arrangement {
 	const imago_segment *segments; /* start, size, bridge_size, space, tier, part; ascending */

@@ -125,8 +125,7 @@ typedef struct imago_layered_options {
 	const uint8_t *tiers; /* imago_tier of each chunk, in the order of a walk; NULL: each segment's
 	                       * tier, and read-only in permanent space */
 	uint64_t num_tiers;
-	const uint8_t *ranks;    /* of each chunk as well, below IMAGO_LAYERED_RANKS: chunks of a lower
-	                          * rank lie before those of a higher one of the same tier; or NULL */
+	const uint8_t *ranks;    /* of each chunk as well, below IMAGO_NUM_RANKS (arrange.h); or NULL */
 	imago_addr start;        /* a multiple of IMAGO_LAYERED_ALIGNMENT; 0: a customary one */
 	bool without_origin;     /* smaller, but without a way back to the very bytes */
 	bool without_remembered; /* a machine is to find out by itself */
@@ -136,16 +135,16 @@ typedef struct imago_layered_options {
 } imago_layered_options;
 
 /* Appends the layered file of a Spur heap. options may be NULL. IMAGO_EUNSUPPORTED (not Spur, or
- * too large for the address space), IMAGO_EUSAGE (start, tiers), IMAGO_ESTRUCTURE (the first
+ * too large for the address space), IMAGO_EUSAGE (start, tiers, ranks), IMAGO_ESTRUCTURE (the first
  * segment does not hold the first five objects), the statuses of imago_arrange, IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_layered_write(const imago_heap *heap,
                                            const imago_layered_options *options,
                                            imago_writer *writer,
                                            imago_error *error) IMAGO_NODISCARD;
 
-/* Appends a layered file of the same objects as another: options' tiers are by the chunks of that
- * other one, in the order of a walk. Both lead back to the same heap; where the other one has no
- * origin, that heap is itself. Statuses as imago_layered_restore and imago_layered_write. */
+/* Appends a layered file of the same objects as another: options' tiers and ranks are by the chunks
+ * of that other one, in the order of a walk. Both lead back to the same heap; where the other one
+ * has no origin, that heap is itself. Statuses as imago_layered_restore and imago_layered_write. */
 IMAGO_API imago_status imago_layered_rewrite(const imago_heap *heap, const uint8_t *bytes,
                                              uint64_t size, const imago_layered_options *options,
                                              imago_writer *writer,

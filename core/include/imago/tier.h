@@ -22,6 +22,7 @@ enum { IMAGO_TRACE_IDENTITY = 32 };
 typedef struct imago_trace_entry {
 	imago_addr address; /* of its first header word, as in the image's file */
 	uint32_t num_runs;  /* in which it was */
+	uint64_t runs;      /* which ones: bit i % 64 stands for run i; 0: not known */
 } imago_trace_entry;
 
 typedef struct imago_trace {
@@ -49,12 +50,14 @@ IMAGO_API imago_status imago_trace_add_run(imago_trace *trace, const imago_heap 
                                            const imago_heap *after, imago_trace_changes *changes,
                                            imago_error *error) IMAGO_NODISCARD;
 
-/* As text: "imago trace 1", "identity HEX", "runs N", then lines "ADDRESS RUNS", hexadecimal and
- * decimal, ascending. Failures are the writer's. */
+/* As text: "imago trace 1", "identity HEX", "runs N", then lines "ADDRESS RUNS SET", hexadecimal,
+ * decimal and hexadecimal, ascending; a set that is not known is left out with its space. Failures
+ * are the writer's. */
 IMAGO_API void imago_trace_write(const imago_trace *trace, imago_writer *writer);
 
 /* The same from bytes. IMAGO_EMAGIC, IMAGO_ESTRUCTURE (a line that says anything else, entries out
- * of order, more runs than there were), IMAGO_ENOMEM; the offset is the line's. */
+ * of order, more runs than there were, sets of more runs or of others), IMAGO_ENOMEM; the offset is
+ * the line's. */
 IMAGO_API imago_status imago_trace_read(imago_trace *trace, const uint8_t *bytes, uint64_t size,
                                         imago_error *error) IMAGO_NODISCARD;
 
@@ -65,6 +68,15 @@ IMAGO_API imago_status imago_trace_read(imago_trace *trace, const uint8_t *bytes
  * read-only all else. heap is the one that the trace's addresses are of. */
 IMAGO_API imago_status imago_tiers_by_trace(const imago_heap *heap, const imago_trace *trace,
                                             uint8_t *tiers, uint64_t num_tiers,
+                                            imago_error *error) IMAGO_NODISCARD;
+
+/* Sets the rank of every chunk in its tier (arrange.h): side by side lies what the same runs
+ * wrote, so that a run that writes half of a tier leaves pages of the rest alone. What more runs
+ * wrote comes first; more classes than ranks share them. The walk's statuses, IMAGO_EUSAGE as
+ * above, IMAGO_ENOMEM. */
+IMAGO_API imago_status imago_ranks_by_trace(const imago_heap *heap, const imago_trace *trace,
+                                            uint8_t *ranks, uint64_t num_ranks,
+                                            imago_allocator *allocator,
                                             imago_error *error) IMAGO_NODISCARD;
 
 /* By class: read-only are methods and their literals of bits, and arrays of such; rarely written
