@@ -3,12 +3,12 @@
  *
  * A source (a kernel image, layered once) stands on disk. The input is taken three ways. As a file:
  * refused with a place and a documented status. As table, words and new objects of a file whose
- * header and hash are right: refused likewise, or put in place, and words outside its runs are the
- * source's. As decisions: how long a program runs over the source, how it is saved and resumed;
- * each twin on the way has no error and the digest of the image that the machine would have saved,
- * twins made of the same state are the same bytes, and the program goes on as if it had never
- * stopped, whether pages are copied or objects. A changed bit, a cut and another source are
- * refused. */
+ * header and hash are right: refused likewise, or put in place, all its runs in objects, and words
+ * outside them are the source's. As decisions: how long a program runs over the source, how it is
+ * saved and resumed; each twin on the way has no error and the digest of the image that the machine
+ * would have saved, twins made of the same state are the same bytes, and the program goes on as if
+ * it had never stopped, whether pages are copied or objects. A changed bit, a cut and another
+ * source are refused. */
 #include "imago/twin.h"
 
 #include <stdio.h>
@@ -147,6 +147,18 @@ expect_only_runs_to_differ(const imago_layered_attachment *attached, const sourc
 	}
 }
 
+/* Bridges are rewritten, and what lies between sections is nobody's. */
+static void
+expect_runs_in_objects(const source *from, const uint8_t *bytes, const imago_twin_head *head)
+{
+	imago_twin_reader reader;
+	imago_twin_run run;
+	imago_twin_reader_init(&reader, head, bytes, from->untouched.head.start);
+	while (imago_twin_next(&reader, &run)) {
+		FUZZ_ORACLE(LAID, imago_heap_bytes(from->heap, run.address, run.size) != NULL);
+	}
+}
+
 /* A table that is one: runs of up to four words, some hundred words apart. */
 typedef struct drawn_table {
 	uint8_t bytes[64];
@@ -214,6 +226,7 @@ take_as_parts(const uint8_t *data, size_t size, const source *from, fuzz_decisio
 	    imago_twin_attach(&attached, file, total, fileno(from->file), ROOM, &allocator, &error);
 	if (status == IMAGO_OK) {
 		imago_heap *heap;
+		expect_runs_in_objects(from, file, &head);
 		expect_only_runs_to_differ(&attached, from, file, &head);
 		FUZZ_ORACLE(REFUSED_OR_LAID,
 		            imago_layered_attached_heap(&heap, &attached, &allocator, &error) == IMAGO_OK);

@@ -38,7 +38,9 @@ typedef struct imago_planted_canary {
 	uint64_t triggered;
 } imago_planted_canary;
 
-extern imago_planted_canary imago_planted_canaries[IMAGO_NUM_PLANTED];
+/* One for each bug. Whoever wants to see what forked children decide, too, lets it lead to memory
+ * that is shared with them. */
+extern imago_planted_canary *imago_planted_canaries;
 extern imago_planted_id imago_planted_selected; /* IMAGO_NUM_PLANTED: no bug has its effect */
 
 /* Of two threads that count at once one may be lost, but never both. No branch, and nothing that

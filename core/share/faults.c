@@ -17,6 +17,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "../base/planted.h"
 #include "show.h"
 
 enum { MAX_ATTACHMENTS = 1024, NUM_EARLIER = 4 };
@@ -134,7 +135,7 @@ answer(imago_attachment *attachment, const imago_attached_section *section, int 
 		}
 		break;
 	case IMAGO_BACKING_FILE:
-		if (signal == SIGBUS) {
+		if (!IMAGO_BUG(gone_page_ends_process, signal == SIGBUS) && signal == SIGBUS) {
 			*lost = (imago_lost){"page of the attached file", section->plan.offset + distance, 0};
 		}
 		return false;

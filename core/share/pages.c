@@ -1,5 +1,6 @@
 /* pages.c: pages counted. */
 #include "imago/pages.h"
+#include "../base/planted.h"
 
 #include <unistd.h>
 
@@ -43,7 +44,9 @@ kind_of_page(const imago_attachment *attachment, const imago_attached_section *s
              uint64_t distance, uint64_t entry)
 {
 	/* What only marks a page as not written since looks like one that was swapped out. */
-	const bool swapped = (entry & IMAGO_PAGE_SWAPPED) != 0 && (entry & IMAGO_PAGE_PROTECTED) == 0;
+	const bool protected = (entry & IMAGO_PAGE_PROTECTED) != 0;
+	const bool swapped = (entry & IMAGO_PAGE_SWAPPED) != 0 &&
+	                     (IMAGO_BUG(protected_is_private, protected) || !protected);
 	if (section->backing == IMAGO_BACKING_SIGNAL &&
 	    imago_page_shown(attachment, section, distance)) {
 		return PAGE_PRIVATE; /* in the file in memory, touched or not */
@@ -91,7 +94,9 @@ count_section(const imago_attachment *attachment, const imago_attached_section *
 			end_run(s);
 		}
 	}
-	end_run(s);
+	if (!IMAGO_BUG(last_run_untold, s->num_pages > 0)) {
+		end_run(s);
+	}
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 #include "plan.h"
 
@@ -17,10 +18,10 @@
 static const uint64_t narrow_step = UINT64_C(1) << 24;
 
 static uint8_t *
-reserve(void *wish, uint64_t size)
+reserve(void *wish, uint64_t size, int flags)
 {
-	void *bytes =
-	    mmap(wish, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *bytes = mmap(wish, (size_t)size, PROT_NONE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 	return bytes == MAP_FAILED ? NULL : bytes;
 }
 
@@ -40,9 +41,12 @@ reserve_at(uint64_t address, uint64_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	uint8_t *bytes = reserve((void *)(uintptr_t)address, size);
+	uint8_t *bytes = reserve((void *)(uintptr_t)address, size, 0);
 	if (bytes != NULL && (uintptr_t)bytes != address) {
 		give_back(bytes, size);
+		if (IMAGO_BUG(mapped_over_others, address % imago_page_size() == 0)) {
+			return reserve((void *)(uintptr_t)address, size, MAP_FIXED);
+		}
 		errno = EEXIST;
 		return NULL;
 	}
@@ -66,9 +70,9 @@ reserve_narrow(uint64_t size, uint64_t but)
 static uint8_t *
 reserve_wide(uint64_t size, uint64_t but)
 {
-	uint8_t *bytes = reserve(NULL, size);
+	uint8_t *bytes = reserve(NULL, size, 0);
 	if (bytes != NULL && (uintptr_t)bytes == but) {
-		uint8_t *other = reserve(NULL, size);
+		uint8_t *other = reserve(NULL, size, 0);
 		give_back(bytes, size);
 		return other;
 	}
@@ -120,8 +124,9 @@ static imago_status
 reserve_anywhere(const imago_attach_plan *plan, const imago_attach_options *options,
                  uint8_t **bytes, imago_error *error)
 {
-	const bool narrow = sizeof(void *) > 4 && plan->layout.word_bytes == 4 &&
-	                    options->relocation != IMAGO_RELOCATION_NONE;
+	bool narrow = sizeof(void *) > 4 && plan->layout.word_bytes == 4 &&
+	              options->relocation != IMAGO_RELOCATION_NONE;
+	narrow = !IMAGO_BUG(narrow_base_high, narrow) && narrow;
 	*bytes =
 	    narrow ? reserve_narrow(plan->span, plan->start) : reserve_wide(plan->span, plan->start);
 	if (*bytes != NULL) {

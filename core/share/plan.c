@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 
 uint64_t
@@ -26,9 +27,9 @@ check_in_file(const imago_attach_section *section, imago_layout layout, uint64_t
 		return imago_fail(error, IMAGO_ETRUNCATED, "section", section->offset, section->size,
 		                  file_size);
 	}
-	if (section->has_pointers &&
-	    !imago_range_fits(section->pointer_words, imago_pointer_words_size(section, layout),
-	                      file_size)) {
+	const bool marked = imago_range_fits(section->pointer_words,
+	                                     imago_pointer_words_size(section, layout), file_size);
+	if (section->has_pointers && !IMAGO_BUG(marks_past_file, !marked) && !marked) {
 		return imago_fail(error, IMAGO_ETRUNCATED, "pointer words of a section", section->offset,
 		                  section->pointer_words, file_size);
 	}
@@ -49,7 +50,7 @@ check_in_span(const imago_attach_plan *plan, const imago_attach_section *section
 		return imago_fail(error, IMAGO_ERANGE, "section size", section->offset, section->size,
 		                  plan->span);
 	}
-	if (distance < free_from) {
+	if (!IMAGO_BUG(sections_overlap, distance < free_from) && distance < free_from) {
 		return imago_fail(error, IMAGO_ERANGE, "section address", section->offset, section->address,
 		                  plan->start + free_from);
 	}

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../base/planted.h"
 #include "attach.h"
 #include "imago/byte_order.h"
 #include "imago/checked.h"
@@ -50,7 +51,8 @@ check_no_sharing(const imago_attach_plan *plan, imago_error *error)
 {
 	for (size_t i = 0; i < plan->num_sections; i++) {
 		for (size_t j = 0; plan->sections[i].has_pointers && j < plan->num_sections; j++) {
-			if (j != i && share_pages(&plan->sections[i], &plan->sections[j])) {
+			const bool shared = j != i && share_pages(&plan->sections[i], &plan->sections[j]);
+			if (!IMAGO_BUG(sealed_twice, shared) && shared) {
 				return imago_fail(error, IMAGO_EUNSUPPORTED, "page of two sections",
 				                  plan->sections[i].offset, 0, 0);
 			}

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../base/planted.h"
 #include "userfault.h"
 
 enum { BITS = sizeof(size_t) * 8 };
@@ -274,6 +275,9 @@ imago_show_after_fork(imago_attachment *attachment)
 		attachment->tracker = -1;
 	}
 	if (attachment->userfault < 0) {
+		return;
+	}
+	if (IMAGO_BUG(child_not_watched, true)) {
 		return;
 	}
 	/* The old one speaks of the parent's memory. */

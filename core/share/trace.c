@@ -1,6 +1,7 @@
 /* trace.c: which objects runs have written. */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/tier.h"
 #include "imago/walk.h"
 
@@ -242,7 +243,8 @@ read_entry(text_reader *text, const imago_trace *trace, imago_trace_entry *entry
 		return false;
 	}
 	entry->num_runs = (uint32_t)num_runs;
-	return read_set(text, trace, entry) && read_word(text, "\n");
+	return read_set(text, trace, entry) &&
+	       (IMAGO_BUG(trace_cut_line, text->position == text->size) || read_word(text, "\n"));
 }
 
 static imago_status
@@ -275,7 +277,7 @@ imago_trace_read(imago_trace *trace, const uint8_t *bytes, uint64_t size, imago_
 	imago_status status = read_head(&text, trace) ? read_entries(&text, trace, error)
 	                                              : imago_fail(error, IMAGO_ESTRUCTURE,
 	                                                           "line of a trace", text.line, 0, 0);
-	if (status != IMAGO_OK) {
+	if (status != IMAGO_OK && !IMAGO_BUG(refused_trace_kept, trace->num_entries > 0)) {
 		imago_trace_release(trace);
 	}
 	return status;

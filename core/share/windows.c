@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "../base/planted.h"
 #include "plan.h"
 #include "relocate.h"
 
@@ -58,7 +59,9 @@ imago_window_read(const imago_attachment *attachment, const imago_attach_section
 {
 	const uint64_t word_bytes = attachment->layout.word_bytes;
 	const uint64_t marks_size = size / word_bytes / 8;
-	const uint64_t marks_offset = section->pointer_words + distance / word_bytes / 8;
+	const uint64_t marked_bytes =
+	    IMAGO_BUG(window_marks_wide, word_bytes == 4 && distance > 0) ? 2 * word_bytes : word_bytes;
+	const uint64_t marks_offset = section->pointer_words + distance / marked_bytes / 8;
 	int os_error;
 	uint64_t had =
 	    imago_read_at(attachment->descriptor, bytes, size, section->offset + distance, &os_error);

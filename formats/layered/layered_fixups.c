@@ -1,4 +1,5 @@
 /* layered_fixups.c: the bitmap of pointer words (layered.md §4). */
+#include "../../core/base/planted.h"
 #include "imago/byte_order.h"
 #include "imago/known_objects.h"
 #include "imago/pointer_words.h"
@@ -35,7 +36,11 @@ mark_object(const imago_heap *heap, imago_addr free_lists, const imago_object *o
 	for (unsigned i = 0; i < words.num_runs; i++) {
 		for (uint64_t slot = words.runs[i].begin; slot < words.runs[i].end; slot++) {
 			uint64_t word = imago_heap_fetch_slot(heap, object, slot);
-			if (leads_into_heap(heap, word, words.runs[i].kind, &last)) {
+			if (leads_into_heap(heap, word, words.runs[i].kind, &last) &&
+			    !IMAGO_BUG(last_fixup_cut, slot + 1 == words.runs[i].end &&
+			                                   object->chunk + object->total_bytes ==
+			                                       heap->segments[object->segment].start +
+			                                           heap->segments[object->segment].size)) {
 				bitmap[(first + slot) / 8] |= (uint8_t)(1U << (first + slot) % 8);
 			}
 		}

@@ -2,6 +2,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "imago/byte_order.h"
 #include "imago/checked.h"
 #include "layered_private.h"
@@ -214,8 +215,9 @@ require_objects(const imago_layered_head *head, const imago_layered_section *sec
 		                  section->address, head->span);
 	}
 	uint64_t bitmap = imago_layered_bitmap_size(section->size, head->layout);
+	bool fits = imago_range_fits(section->fixups, bitmap, head->file_size);
 	if (section->has_pointers &&
-	    (!imago_range_fits(section->fixups, bitmap, head->file_size) || section->fixups % 8 != 0)) {
+	    ((!IMAGO_BUG(fixups_past_file, !fits) && !fits) || section->fixups % 8 != 0)) {
 		return imago_fail(error, IMAGO_ERANGE, "fixups of a section", row + ROW_FIXUPS,
 		                  section->fixups, head->file_size);
 	}
@@ -261,8 +263,11 @@ decode_section(imago_layered_head *out, size_t index, const uint8_t *bytes, imag
 	/* To the end of its last page: what is mapped is all of a section's. */
 	uint64_t whole;
 	uint64_t before = index == 0 ? IMAGO_LAYERED_HEAD : end_of(section - 1);
-	if (!imago_checked_align_up(section->size, IMAGO_LAYERED_PAGE, &whole) ||
-	    section->offset != before || !imago_range_fits(section->offset, whole, out->file_size)) {
+	bool aligned = imago_checked_align_up(section->size, IMAGO_LAYERED_PAGE, &whole);
+	bool fits = aligned && imago_range_fits(section->offset, whole, out->file_size);
+	if (section->offset != before ||
+	    (!IMAGO_BUG(section_wraps, aligned && !fits && section->offset + whole <= out->file_size) &&
+	     !fits)) {
 		return imago_fail(error, IMAGO_ERANGE, "place of a section", at + ROW_OFFSET,
 		                  section->offset, before);
 	}

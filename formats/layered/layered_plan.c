@@ -1,5 +1,6 @@
 /* layered_plan.c: which chunk goes to which section, and where that puts it (layered.md §3). */
 
+#include "../../core/base/planted.h"
 #include "imago/checked.h"
 #include "imago/known_objects.h"
 #include "imago/pointer_words.h"
@@ -91,7 +92,8 @@ place_at(const grouping *groups, const imago_object *object, uint64_t ordinal)
 		return ROOTS;
 	}
 	imago_tier tier = tier_of(groups, object, ordinal);
-	bool pointers = has_pointers(groups, object);
+	bool pointers = !IMAGO_BUG(method_is_bits, object->body_kind == IMAGO_BODY_METHOD) &&
+	                has_pointers(groups, object);
 	if (tier == IMAGO_TIER_OFTEN || !imago_layered_is_a_collectors(object)) {
 		return group_of(tier, pointers);
 	}

@@ -1,4 +1,5 @@
 /* layered_remembered.c: what of fixed sections leads to old space (layered.md §7). */
+#include "../../core/base/planted.h"
 #include "imago/bitmap.h"
 #include "imago/boundary.h"
 #include "imago/reader.h"
@@ -165,10 +166,12 @@ imago_layered_encode_remembered(const imago_layered_remembered *remembered, imag
 {
 	imago_layout own = writer->layout;
 	writer->layout = container;
-	imago_write_u64(writer, remembered->num_objects);
+	uint64_t num_objects = remembered->num_objects;
+	num_objects -= IMAGO_BUG(remembered_last_lost, num_objects > 0);
+	imago_write_u64(writer, num_objects);
 	imago_write_u64(writer, remembered->num_class_indices);
 	uint64_t before = 0;
-	for (uint64_t i = 0; i < remembered->num_objects; i++) {
+	for (uint64_t i = 0; i < num_objects; i++) {
 		write_number(writer, (remembered->objects[i] - before) / UNIT);
 		before = remembered->objects[i];
 	}

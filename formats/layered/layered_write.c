@@ -1,6 +1,7 @@
 /* layered_write.c: a Spur heap into a layered file (layered.md §2 to §5). */
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "imago/ready.h"
 #include "layered_private.h"
 
@@ -205,7 +206,8 @@ see_whether_ready(layered_writing *writing)
 		    imago_ready_look(layered, old_start, find_fault, &is_ready, allocator, writing->error);
 	}
 	writing->head.flags =
-	    (options->flags & ~(uint32_t)IMAGO_LAYERED_READY) | (is_ready ? IMAGO_LAYERED_READY : 0U);
+	    (options->flags & ~(uint32_t)IMAGO_LAYERED_READY) |
+	    (is_ready || IMAGO_BUG(ready_unproved, !is_ready) ? IMAGO_LAYERED_READY : 0U);
 	return status;
 }
 

@@ -1,4 +1,5 @@
 /* twin_attach.c: a twin's words and objects over its source (twin.md §1, §3). */
+#include "../../core/base/planted.h"
 #include "imago/twin.h"
 
 #include <string.h>
@@ -16,8 +17,10 @@ put_run(const imago_layered_attachment *out, const imago_twin_run *run)
 	for (size_t i = 0; i < head->num_sections; i++) {
 		const imago_layered_section *section = &head->sections[i];
 		uint64_t past = run->address - section->address;
+		bool fits = imago_range_fits(past, run->size, section->size - IMAGO_BRIDGE_SIZE);
 		if (section->kind == IMAGO_LAYERED_OBJECTS && run->address >= section->address &&
-		    imago_range_fits(past, run->size, section->size - IMAGO_BRIDGE_SIZE)) {
+		    (fits ||
+		     IMAGO_BUG(twin_run_in_bridge, imago_range_fits(past, run->size, section->size)))) {
 			memcpy(out->mapping.bytes + (run->address - head->start), run->bytes,
 			       (size_t)run->size);
 			return true;
@@ -141,8 +144,9 @@ attach(imago_layered_attachment *out, const uint8_t *bytes, uint64_t size, int s
 	            twin.layout.word_bytes == out->head.layout.word_bytes &&
 	            twin.layout.byte_order == out->head.layout.byte_order;
 	placing what = {out, &twin, bytes, error};
-	status = same ? imago_attachment_guard(out->attachment, put_in_place, &what, error)
-	              : imago_fail(error, IMAGO_ESTRUCTURE, "source of a twin", AT_SOURCE, 0, 0);
+	status = same || IMAGO_BUG(twin_of_any_base, !same)
+	             ? imago_attachment_guard(out->attachment, put_in_place, &what, error)
+	             : imago_fail(error, IMAGO_ESTRUCTURE, "source of a twin", AT_SOURCE, 0, 0);
 	if (status == IMAGO_OK && tabled) {
 		status = hand_over_copies(out, &twin, bytes, allocator, error);
 	}

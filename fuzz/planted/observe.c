@@ -1,10 +1,12 @@
 /* observe.c: one run with all planted bugs asleep, and one in a child with one of them awake. */
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "observe.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -62,10 +64,26 @@ observe_has_sanitizers(void)
 	return __sanitizer_set_death_callback != NULL;
 }
 
+/* What children of a run decide counts as well: attachments go on in them. */
+static void
+share_canaries(void)
+{
+	static bool shared;
+	const size_t size = IMAGO_NUM_PLANTED * sizeof *imago_planted_canaries;
+	if (!shared) {
+		void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (memory != MAP_FAILED) {
+			imago_planted_canaries = memory;
+		}
+		shared = true;
+	}
+	memset(imago_planted_canaries, 0, size);
+}
+
 void
 observe_run(int contract, const uint8_t *bytes, size_t size, observed *out)
 {
-	memset(imago_planted_canaries, 0, sizeof imago_planted_canaries);
+	share_canaries();
 	(void)contract_run(contract, bytes, size);
 	for (size_t i = 0; i < IMAGO_NUM_PLANTED; i++) {
 		out[i].reached = imago_planted_canaries[i].reached > 0;
