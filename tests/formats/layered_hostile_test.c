@@ -7,30 +7,10 @@
 #include "../support/small_image.h"
 #include "imago/image.h"
 #include "imago/layered_image.h"
-#include "imago/walk.h"
+#include "layered_bytes.h"
 
 static imago_allocator allocator;
 static imago_error error;
-
-static imago_writer
-layered_bytes(const char *layout, bool without_origin)
-{
-	const imago_layered_options options = {.without_origin = without_origin};
-	imago_heap *heap = varied_heap(test_layout_find(layout), &allocator);
-	imago_writer writer;
-	imago_writer_init(&writer, &allocator, heap->layout, &error);
-	assert_ok(imago_layered_write(heap, &options, &writer, &error), &error);
-	imago_heap_destroy(heap);
-	return writer;
-}
-
-static void
-store(uint8_t *bytes, uint64_t value, unsigned width)
-{
-	for (unsigned i = 0; i < width; i++) {
-		bytes[i] = (uint8_t)(value >> 8 * i);
-	}
-}
 
 typedef struct refusal {
 	uint64_t offset; /* of what is overwritten */
@@ -78,9 +58,9 @@ lies_about_places_are_refused_by_name(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
 		const refusal *row = &refusals[i];
-		imago_writer file = layered_bytes("spur64", false);
+		imago_writer file = layered_bytes_make("spur64", false, &allocator);
 		imago_heap *heap = NULL;
-		store(file.bytes + row->offset, row->value, row->width);
+		layered_bytes_store(file.bytes + row->offset, row->value, row->width);
 		uint64_t used = allocator.used;
 		imago_status status = imago_layered_read(&heap, file.bytes, file.size, &allocator, &error);
 		print_message("%s\n", row->noun);
@@ -125,22 +105,11 @@ is_noticed(const uint8_t *bytes, uint64_t size, const char *wanted)
 	return status != IMAGO_OK || (wanted != NULL ? list.num_wanted > 0 : list.num_all > 0);
 }
 
-/* Makes a change, and the hashes that hide it. */
-static void
-rehash(imago_writer *file)
-{
-	imago_layered_head head;
-	assert_ok(imago_layered_decode(&head, file->bytes, file->size, &error), &error);
-	imago_layered_seal(file->bytes, file->size);
-	assert_ok(imago_layered_decode(&head, file->bytes, file->size, &error), &error);
-	assert_true(head.header_intact && head.table_intact);
-}
-
 static void
 lies_about_contents_are_found_by_their_rules(void **state)
 {
 	(void)state;
-	imago_writer file = layered_bytes("spur64", false);
+	imago_writer file = layered_bytes_make("spur64", false, &allocator);
 	imago_layered_head head;
 	assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
 	const imago_layered_section *objects = &head.sections[0];
@@ -169,14 +138,14 @@ lies_about_contents_are_found_by_their_rules(void **state)
 	    {"layered.origin", origin->offset + 8, 1, true},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		imago_writer damaged = layered_bytes("spur64", false);
+		imago_writer damaged = layered_bytes_make("spur64", false, &allocator);
 		assert_false(is_noticed(damaged.bytes, damaged.size, NULL));
 		damaged.bytes[cases[i].offset] ^= cases[i].change;
 		if (cases[i].change == 0) {
 			damaged.bytes[4095] ^= 1;
 		}
 		if (cases[i].hidden) {
-			rehash(&damaged);
+			layered_bytes_seal(&damaged);
 		}
 		print_message("%s\n", cases[i].rule);
 		assert_true(is_noticed(damaged.bytes, damaged.size, cases[i].rule));
@@ -226,14 +195,14 @@ origins_that_lie_are_refused_by_name(void **state)
 	    {ORIGIN_SEGMENTS + 22, 1, 1, IMAGO_ESTRUCTURE, "tier of a segment"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		imago_writer file = layered_bytes("spur64", false);
+		imago_writer file = layered_bytes_make("spur64", false, &allocator);
 		imago_layered_head head;
 		imago_heap *heap;
 		imago_heap *restored = NULL;
 		assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
 		uint64_t origin = head.sections[head.num_sections - 1].offset;
-		store(file.bytes + origin + cases[i].offset, cases[i].value, cases[i].width);
-		rehash(&file);
+		layered_bytes_store(file.bytes + origin + cases[i].offset, cases[i].value, cases[i].width);
+		layered_bytes_seal(&file);
 		assert_ok(imago_layered_read(&heap, file.bytes, file.size, &allocator, &error), &error);
 		uint64_t used = allocator.used;
 		imago_status status =
@@ -248,36 +217,6 @@ origins_that_lie_are_refused_by_name(void **state)
 		imago_writer_release(&file);
 	}
 	assert_no_leak(&allocator);
-}
-
-/* A tier for each chunk, so that there are fixed sections. */
-static uint8_t *
-mixed_tiers(const imago_heap *heap, uint64_t *num_tiers)
-{
-	imago_census census;
-	assert_ok(imago_census_take(heap, &census, &error), &error);
-	uint8_t *tiers = malloc((size_t)census.num_chunks);
-	assert_non_null(tiers);
-	for (uint64_t i = 0; i < census.num_chunks; i++) {
-		tiers[i] = (uint8_t)(i * 7 % 5 % IMAGO_NUM_TIERS);
-	}
-	*num_tiers = census.num_chunks;
-	return tiers;
-}
-
-static imago_writer
-tiered_bytes(const char *layout)
-{
-	imago_heap *heap = varied_heap(test_layout_find(layout), &allocator);
-	imago_layered_options options = {.without_origin = true};
-	imago_writer writer;
-	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
-	options.tiers = tiers;
-	imago_writer_init(&writer, &allocator, heap->layout, &error);
-	assert_ok(imago_layered_write(heap, &options, &writer, &error), &error);
-	free(tiers);
-	imago_heap_destroy(heap);
-	return writer;
 }
 
 /* The remembered set (layered.md §7). */
@@ -304,20 +243,17 @@ remembered_sets_that_lie_are_refused_by_name(void **state)
 	    {LAST, 1, 0x80, IMAGO_ETRUNCATED, "remembered set"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		imago_writer file = tiered_bytes("spur64");
+		imago_writer file = layered_bytes_make_tiered("spur64", &allocator);
 		imago_layered_head head;
 		imago_layered_remembered remembered;
 		assert_ok(imago_layered_decode(&head, file.bytes, file.size, &error), &error);
-		size_t k = 0;
-		while (k + 1 < head.num_sections && head.sections[k].kind != IMAGO_LAYERED_REMEMBERED) {
-			k++;
-		}
-		const imago_layered_section *section = &head.sections[k];
-		assert_int_equal(section->kind, IMAGO_LAYERED_REMEMBERED);
+		const imago_layered_section remembered_section =
+		    layered_bytes_section(&file, IMAGO_LAYERED_REMEMBERED);
+		const imago_layered_section *section = &remembered_section;
 		assert_false(is_noticed(file.bytes, file.size, NULL));
 		uint64_t at = cases[i].offset == LAST ? section->size - 1 : cases[i].offset;
-		store(file.bytes + section->offset + at, cases[i].value, cases[i].width);
-		rehash(&file);
+		layered_bytes_store(file.bytes + section->offset + at, cases[i].value, cases[i].width);
+		layered_bytes_seal(&file);
 		uint64_t used = allocator.used;
 		imago_status status = imago_layered_decode_remembered(
 		    &remembered, &head, file.bytes + section->offset, section->size, &allocator, &error);
@@ -337,7 +273,7 @@ static void
 a_remembered_set_of_nothing_is_refused(void **state)
 {
 	(void)state;
-	imago_writer file = layered_bytes("spur64", true);
+	imago_writer file = layered_bytes_make("spur64", true, &allocator);
 	imago_layered_head head;
 	imago_layered_remembered remembered;
 	static const uint8_t empty[16] = {0};
@@ -360,9 +296,9 @@ static void
 a_pointer_in_a_section_without_pointers_is_found(void **state)
 {
 	(void)state;
-	imago_writer file = layered_bytes("spur64", true);
+	imago_writer file = layered_bytes_make("spur64", true, &allocator);
 	file.bytes[4096 + 5] = 0; /* the first section now says that it has none */
-	rehash(&file);
+	layered_bytes_seal(&file);
 	assert_true(is_noticed(file.bytes, file.size, "layered.pointerFree"));
 	imago_writer_release(&file);
 	assert_no_leak(&allocator);
@@ -372,7 +308,7 @@ static void
 every_prefix_is_refused(void **state)
 {
 	(void)state;
-	imago_writer file = layered_bytes("spur32", false);
+	imago_writer file = layered_bytes_make("spur32", false, &allocator);
 	for (uint64_t size = 0; size < file.size; size += size < 4400 ? 1 : 61) {
 		imago_heap *heap = NULL;
 		imago_status status = imago_layered_read(&heap, file.bytes, size, &allocator, &error);
@@ -387,7 +323,7 @@ static void
 every_damaged_byte_is_noticed(void **state)
 {
 	(void)state;
-	imago_writer file = layered_bytes("spur32", false);
+	imago_writer file = layered_bytes_make("spur32", false, &allocator);
 	for (uint64_t i = 0; i < file.size; i += i < 512 || (i >= 4096 && i < 5120) ? 1 : 157) {
 		file.bytes[i] ^= (uint8_t)(1U << i % 8);
 		if (!is_noticed(file.bytes, file.size, NULL)) {
@@ -408,7 +344,7 @@ do_everything(imago_allocator *with, imago_error *why, void *payload)
 	imago_writer writer;
 	imago_check_sink sink;
 	imago_layered_options options = {.make_ready = true};
-	uint8_t *tiers = mixed_tiers(heap, &options.num_tiers);
+	uint8_t *tiers = layered_bytes_mixed_tiers(heap, &options.num_tiers);
 	options.tiers = tiers;
 	imago_writer_init(&writer, with, heap->layout, why);
 	imago_status status = imago_layered_write(heap, &options, &writer, why);
