@@ -263,6 +263,32 @@ imago_show_range(imago_attachment *attachment, const imago_attached_section *sec
 	return true;
 }
 
+static bool
+watch_anew(const imago_attachment *attachment)
+{
+	for (size_t i = 0; i < attachment->num_sections; i++) {
+		const imago_attached_section *section = &attachment->sections[i];
+		if (section->backing == IMAGO_BACKING_USERFAULT &&
+		    imago_userfault_watch(attachment->userfault, section->bytes, section->plan.size) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* All of what cannot be watched: handlers know it by the missing userfault, and no page may read as
+ * zeros. */
+static void
+close_memory(const imago_attachment *attachment)
+{
+	for (size_t i = 0; i < attachment->num_sections; i++) {
+		const imago_attached_section *section = &attachment->sections[i];
+		if (section->backing == IMAGO_BACKING_USERFAULT) {
+			mprotect(section->bytes, (size_t)section->plan.size, PROT_NONE);
+		}
+	}
+}
+
 void
 imago_show_after_fork(imago_attachment *attachment)
 {
@@ -283,13 +309,11 @@ imago_show_after_fork(imago_attachment *attachment)
 	/* The old one speaks of the parent's memory. */
 	close(attachment->userfault);
 	attachment->userfault = imago_userfault_open();
-	for (size_t i = 0; i < attachment->num_sections; i++) {
-		const imago_attached_section *section = &attachment->sections[i];
-		if (section->backing == IMAGO_BACKING_USERFAULT &&
-		    (attachment->userfault < 0 ||
-		     imago_userfault_watch(attachment->userfault, section->bytes, section->plan.size) !=
-		         0)) {
-			mprotect(section->bytes, (size_t)section->plan.size, PROT_NONE);
-		}
+	if (attachment->userfault >= 0 && !watch_anew(attachment)) {
+		close(attachment->userfault);
+		attachment->userfault = -1;
+	}
+	if (attachment->userfault < 0) {
+		close_memory(attachment);
 	}
 }

@@ -54,7 +54,7 @@ a_child_sees_what_was_not_touched_before(void **state)
 		mapped_expect_word(&f->file, attachment, 1, 8); /* this was */
 		const pid_t child = fork_once();
 		if (child == 0) {
-			_exit(mapped_matches(&f->file, attachment) ? 0 : 1);
+			mapped_end_child(mapped_matches(&f->file, attachment));
 		}
 		expect_success(child);
 		mapped_expect(&f->file, attachment);
@@ -73,11 +73,11 @@ so_does_a_grandchild(void **state)
 			mapped_expect_word(&f->file, attachment, 1, 8);
 			const pid_t grandchild = fork_once();
 			if (grandchild == 0) {
-				_exit(mapped_matches(&f->file, attachment) ? 0 : 1);
+				mapped_end_child(mapped_matches(&f->file, attachment));
 			}
 			int status = 1;
 			waitpid(grandchild, &status, 0);
-			_exit(status == 0 && mapped_matches(&f->file, attachment) ? 0 : 1);
+			mapped_end_child(status == 0 && mapped_matches(&f->file, attachment));
 		}
 		expect_success(child);
 		imago_detach(attachment);
@@ -105,7 +105,7 @@ stores_are_inherited_and_then_parted(void **state)
 			right = right && bytes[page] == f->file.bytes[f->file.sections[2].offset + page];
 			right = right && bytes[page + 8] == was;
 			bytes[2 * page] = 4;
-			_exit(right && bytes[2 * page] == 4 ? 0 : 1);
+			mapped_end_child(right && bytes[2 * page] == 4);
 		}
 		bytes[page + 8] = (uint8_t)~was;
 		assert_int_equal(write(ends[1], "g", 1), 1);
@@ -131,7 +131,7 @@ a_child_may_detach_and_attach(void **state)
 			imago_attachment *own = attach_elsewhere(f, f->ways[j]);
 			const bool right = mapped_matches(&f->file, own);
 			imago_detach(own);
-			_exit(right ? 0 : 1);
+			mapped_end_child(right);
 		}
 		expect_success(child);
 		mapped_expect(&f->file, attachment);
@@ -160,7 +160,7 @@ no_way_needs_rights(void **state)
 			        imago_attachment_pages(attachment, counts, NULL, NULL, &f->error) == IMAGO_OK;
 			imago_detach(attachment);
 		}
-		_exit(right ? 0 : 1);
+		mapped_end_child(right);
 	}
 	expect_success(child);
 }
@@ -271,7 +271,7 @@ children_made_among_busy_threads_see_the_same(void **state)
 					             mapped_word(&f->file, i, at, mapped_delta(&f->file, attachment)));
 				}
 			}
-			_exit(right ? 0 : 1);
+			mapped_end_child(right);
 		}
 		for (size_t i = 0; i < NUM_THREADS; i++) {
 			pthread_join(workers[i].thread, NULL);

@@ -48,6 +48,19 @@ mapped_descriptor(const uint8_t *bytes, uint64_t size)
 	return descriptor;
 }
 
+/* The coverage build's own. */
+int __llvm_profile_write_file(void) /* NOLINT(bugprone-reserved-identifier) */
+    __attribute__((weak));
+
+void
+mapped_end_child(bool right)
+{
+	if (__llvm_profile_write_file != NULL) {
+		(void)__llvm_profile_write_file();
+	}
+	_exit(right ? 0 : 1);
+}
+
 /* In the middle of much more, so that what is mapped meanwhile does not come to lie there. */
 uint64_t
 mapped_free_address(uint64_t size, bool narrow)

@@ -62,6 +62,9 @@ void mapped_expect(const mapped_file *file, const imago_attachment *attachment);
 /* The same, for threads and children, which cannot fail a test. */
 bool mapped_matches(const mapped_file *file, const imago_attachment *attachment);
 
+/* Ends a child, with 0 when what it saw is right. What it reached counts where that is measured. */
+_Noreturn void mapped_end_child(bool right);
+
 /* Looks at one word. */
 void mapped_expect_word(const mapped_file *file, const imago_attachment *attachment, size_t section,
                         uint64_t at);

@@ -99,7 +99,7 @@ every_process_has_stores_of_its_own(void **state)
 			uint8_t *bytes = mapped_section_bytes(&f->file, attachment, 2);
 			bytes[8] = (uint8_t)~bytes[8];
 			imago_detach(attachment);
-			_exit(right ? 0 : 1);
+			mapped_end_child(right);
 		}
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_int_equal(status, 0);
