@@ -444,6 +444,67 @@ faults_elsewhere_go_to_the_earlier_handler(void **state)
 	imago_detach(attachment);
 }
 
+static void
+expect_at_earlier_handler(volatile uint8_t *place, bool stores)
+{
+	seen = 0;
+	if (sigsetjmp(back, 1) == 0) {
+		if (stores) {
+			*place = 1;
+		} else {
+			(void)*place;
+		}
+	}
+	assert_int_equal(seen, (uintptr_t)place);
+}
+
+/* Stores into sections to read only, whatever is behind them, and pages that are gone. */
+static void
+faults_that_cannot_be_answered_go_to_the_earlier_handler(void **state)
+{
+	mapped_fixture *f = *state;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
+	struct sigaction action = {.sa_sigaction = earlier_handler, .sa_flags = SA_SIGINFO};
+	assert_int_equal(sigaction(SIGSEGV, &action, NULL), 0);
+	assert_int_equal(sigaction(SIGBUS, &action, NULL), 0);
+	for (size_t j = 0; j < f->num_ways; j++) {
+		imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, f->ways[j]);
+		expect_at_earlier_handler(mapped_section_bytes(&f->file, attachment, 0) + 100, true);
+		expect_at_earlier_handler(mapped_section_bytes(&f->file, attachment, 1) + 100, true);
+		mapped_expect(&f->file, attachment);
+		assert_int_equal(ftruncate(f->file.descriptor, 0), 0);
+		expect_at_earlier_handler(mapped_section_bytes(&f->file, attachment, 0), false);
+		imago_detach(attachment);
+		make_anew(f);
+	}
+}
+
+static volatile sig_atomic_t num_sent;
+
+static void
+count_sent(int number)
+{
+	num_sent += number == SIGBUS;
+}
+
+static void
+signals_that_are_sent_are_handled_as_before(void **state)
+{
+	mapped_fixture *f = *state;
+	void (*const earlier[])(int) = {count_sent, SIG_IGN};
+	for (size_t i = 0; i < 2; i++) {
+		signal(SIGBUS, earlier[i]);
+		imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_AUTO);
+		num_sent = 0;
+		raise(SIGBUS);
+		assert_int_equal(num_sent, earlier[i] == count_sent);
+		mapped_expect(&f->file, attachment);
+		imago_detach(attachment);
+	}
+}
+
 int
 main(void)
 {
@@ -470,6 +531,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(an_unguarded_page_that_is_gone_raises_SIGBUS, mapped_set_up,
 	                                    mapped_tear_down),
 	    cmocka_unit_test_setup_teardown(faults_elsewhere_go_to_the_earlier_handler, mapped_set_up,
+	                                    mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(faults_that_cannot_be_answered_go_to_the_earlier_handler,
+	                                    mapped_set_up, mapped_tear_down),
+	    cmocka_unit_test_setup_teardown(signals_that_are_sent_are_handled_as_before, mapped_set_up,
 	                                    mapped_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

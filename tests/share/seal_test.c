@@ -200,6 +200,62 @@ what_cannot_be_sealed_is_refused(void **state)
 	assert_int_equal(sealed, -1);
 }
 
+/* A file in memory with all seals, whose last bytes are these. */
+static int
+make_sealed(const uint8_t *note, uint64_t note_size, uint64_t size)
+{
+	const int descriptor = memfd_create("seal_test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	assert_true(descriptor >= 0);
+	assert_int_equal(ftruncate(descriptor, (off_t)size), 0);
+	const off_t at = (off_t)(size - note_size);
+	assert_int_equal(pwrite(descriptor, note, (size_t)note_size, at), note_size);
+	assert_int_equal(fcntl(descriptor, F_ADD_SEALS, seals), 0);
+	return descriptor;
+}
+
+/* Seals alone make no sealed copy, and a note may lie. */
+static void
+what_only_looks_like_a_sealed_copy_is_refused(void **state)
+{
+	fixture *f = *state;
+	enum { SIZE_AT = 24 };
+	const uint64_t page = f->file.page_size;
+	uint8_t *note = calloc(1, (size_t)page);
+	imago_attachment *attachment = NULL;
+	assert_non_null(note);
+	const int copy = seal(f);
+	assert_int_equal(pread(copy, note, (size_t)page, lseek(copy, -(off_t)page, SEEK_END)), page);
+	close(copy);
+	const struct {
+		uint64_t note_size, size;
+		uint8_t magic, size_byte; /* what is changed in the note */
+		const char *noun;
+	} cases[] = {
+	    {100, 100, 0, 0, "sealed copy"},
+	    {page, 2 * page - 1, 0, 0, "sealed copy"},
+	    {page, 2 * page, 1, 0, "sealed copy"},
+	    {page, 2 * page, 0, 0, "plan of the sealed copy"}, /* of more than is there */
+	    {page, 2 * page, 0, 0x80, "plan of the sealed copy"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		note[0] ^= cases[i].magic;
+		note[SIZE_AT + 7] ^= cases[i].size_byte;
+		const int sealed = make_sealed(note, cases[i].note_size, cases[i].size);
+		assert_status(
+		    imago_attach_sealed(&attachment, sealed, &f->file.plan, &f->allocator, &f->error),
+		    &f->error, IMAGO_EUSAGE);
+		assert_string_equal(f->error.what, cases[i].noun);
+		note[0] ^= cases[i].magic;
+		note[SIZE_AT + 7] ^= cases[i].size_byte;
+		close(sealed);
+	}
+	assert_status(imago_attach_sealed(&attachment, -1, &f->file.plan, &f->allocator, &f->error),
+	              &f->error, IMAGO_EIO);
+	assert_null(attachment);
+	free(note);
+}
+
 static imago_status
 attempt(imago_allocator *allocator, imago_error *error, void *payload)
 {
@@ -228,6 +284,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(every_process_has_stores_of_its_own, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nobody_can_change_it, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_no_sealed_copy_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_only_looks_like_a_sealed_copy_is_refused, set_up,
+	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(a_base_that_is_taken_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_cannot_be_sealed_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(failing_allocations_are_reported, set_up, tear_down),

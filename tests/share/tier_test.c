@@ -1,11 +1,14 @@
 /* tier_test.c: traces, as lists and as text; tiers by trace and by class. */
 #include "imago/tier.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../support/assertions.h"
+#include "../support/corpus/corpus.h"
 #include "../support/small_image.h"
 #include "imago/class_table.h"
+#include "imago/image.h"
 #include "imago/walk.h"
 
 static imago_allocator allocator;
@@ -76,6 +79,42 @@ a_run_adds_exactly_the_objects_that_differ(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* Runs that wrote different objects, and some that both wrote. */
+static void
+runs_that_wrote_different_objects_are_merged(void **state)
+{
+	(void)state;
+	static const uint64_t steps[] = {4, 6};
+	imago_heap *before = varied_heap(&test_layouts[0], &allocator);
+	uint64_t num_written[2];
+	imago_trace_changes changes;
+	for (unsigned order = 0; order < 2; order++) {
+		imago_trace trace;
+		uint64_t num_of_one = 0;
+		uint64_t num_of_both = 0;
+		imago_trace_init(&trace, &allocator);
+		for (unsigned i = 0; i < 2; i++) {
+			imago_heap *after;
+			imago_addr first;
+			assert_ok(imago_heap_copy(&after, before, &allocator, &error), &error);
+			num_written[i] = write_objects(after, steps[(i + order) % 2], &first);
+			assert_ok(imago_trace_add_run(&trace, before, after, &changes, &error), &error);
+			imago_heap_destroy(after);
+		}
+		for (uint64_t i = 0; i < trace.num_entries; i++) {
+			assert_true(i == 0 || trace.entries[i].address > trace.entries[i - 1].address);
+			num_of_one += trace.entries[i].num_runs == 1;
+			num_of_both += trace.entries[i].num_runs == 2;
+		}
+		assert_true(num_of_both > 0 && num_of_one > num_of_both);
+		assert_int_equal(num_of_one + num_of_both, trace.num_entries);
+		assert_int_equal(num_of_one + 2 * num_of_both, num_written[0] + num_written[1]);
+		imago_trace_release(&trace);
+	}
+	imago_heap_destroy(before);
+	assert_no_leak(&allocator);
+}
+
 static void
 heaps_of_other_segments_are_not_compared(void **state)
 {
@@ -88,6 +127,16 @@ heaps_of_other_segments_are_not_compared(void **state)
 	imago_status status = imago_trace_add_run(&trace, small, varied, &changes, &error);
 	assert_status(status, &error, IMAGO_EUSAGE);
 	assert_int_equal(trace.num_runs, 0);
+	imago_heap *other;
+	assert_ok(imago_heap_copy(&other, small, &allocator, &error), &error);
+	for (unsigned i = 0; i < 2; i++) {
+		other->segments[0].start += i == 0 ? 65536 : 0;
+		other->segments[0].size -= i == 1 ? 8 : 0;
+		status = imago_trace_add_run(&trace, small, other, &changes, &error);
+		assert_status(status, &error, IMAGO_EUSAGE);
+		other->segments[0].start = small->segments[0].start;
+	}
+	imago_heap_destroy(other);
 	imago_trace_release(&trace);
 	imago_heap_destroy(varied);
 	imago_heap_destroy(small);
@@ -339,6 +388,46 @@ without_a_trace_code_is_read_only_and_classes_are_rarely_written(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* Whatever a rule is broken by, each chunk gets a tier. */
+static bool
+assign_tiers(const corpus_file *file, void *payload)
+{
+	imago_image image;
+	uint64_t *num_images = payload;
+	if (file->layout == NULL ||
+	    imago_image_read(&image, file->bytes, file->size, &allocator, &error) != IMAGO_OK) {
+		return true;
+	}
+	imago_census census;
+	if (imago_census_take(image.heap, &census, &error) == IMAGO_OK) {
+		uint8_t *tiers = malloc((size_t)census.num_chunks);
+		assert_non_null(tiers);
+		memset(tiers, 0xFF, (size_t)census.num_chunks);
+		assert_ok(imago_tiers_by_class(image.heap, tiers, census.num_chunks, &allocator, &error),
+		          &error);
+		for (uint64_t i = 0; i < census.num_chunks; i++) {
+			assert_true(tiers[i] < IMAGO_NUM_TIERS);
+		}
+		assert_status(
+		    imago_tiers_by_class(image.heap, tiers, census.num_chunks - 1, &allocator, &error),
+		    &error, IMAGO_EUSAGE);
+		free(tiers);
+		(*num_images)++;
+	}
+	imago_image_close(&image);
+	return true;
+}
+
+static void
+broken_images_have_tiers(void **state)
+{
+	(void)state;
+	uint64_t num_images = 0;
+	assert_true(corpus_for_each_committed(assign_tiers, &num_images));
+	assert_true(num_images > 50);
+	assert_no_leak(&allocator);
+}
+
 static imago_status
 do_everything(imago_allocator *with, imago_error *why, void *payload)
 {
@@ -389,6 +478,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(a_run_adds_exactly_the_objects_that_differ, set_up),
 	    cmocka_unit_test_setup(heaps_of_other_segments_are_not_compared, set_up),
+	    cmocka_unit_test_setup(runs_that_wrote_different_objects_are_merged, set_up),
+	    cmocka_unit_test_setup(broken_images_have_tiers, set_up),
 	    cmocka_unit_test_setup(a_trace_is_read_as_it_is_written, set_up),
 	    cmocka_unit_test_setup(what_is_no_trace_is_refused_at_its_line, set_up),
 	    cmocka_unit_test_setup(tiers_follow_the_trace, set_up),
