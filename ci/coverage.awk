@@ -118,6 +118,9 @@ END {
 	}
 	print "\nexcluded (ci/coverage.excluded):"
 	for (i = 1; i <= num_rules; i++) {
+		room = rule_file[i]
+		sub(/\/[^\/]*$/, "", room)
+		if (index(" " rooms " ", " " room " ") == 0) continue
 		printf "%-44s %4d branches: %s\n", rule_file[i], rule_branches[i], rule_reason[i]
 		if (!rule_branches[i]) {
 			print "   NO SUCH BRANCH: " rule_pattern[i]

@@ -3,12 +3,15 @@
 #define _GNU_SOURCE /* O_DIRECTORY */
 #include "imago/layered_attach.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../share/denied.h"
 #include "../share/mapped.h"
 #include "../support/assertions.h"
 #include "layered_bytes.h"
@@ -156,6 +159,47 @@ a_remembered_set_that_lies_is_refused_to_machines(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* One attaching with room, and what comes of it. */
+typedef struct attempt {
+	const imago_writer *file;
+	imago_status status;
+} attempt;
+
+static void
+attach_with_room(void *payload)
+{
+	attempt *made = payload;
+	made->status = attach_bytes(made->file, made->file->size, ROOM);
+}
+
+/* The file was there when its header was read; memory is promised and not given. */
+static void
+what_fails_behind_the_header_is_told(void **state)
+{
+	(void)state;
+	if (sizeof(void *) < 8 || !denied_is_possible()) {
+		skip();
+	}
+	imago_writer file = layered_bytes_make_tiered(host_layout(), &allocator);
+	const imago_layered_section set = layered_bytes_section(&file, IMAGO_LAYERED_REMEMBERED);
+	const struct {
+		denied_call call;
+		imago_status status;
+		const char *noun;
+	} cases[] = {
+	    {{SYS_pread64, EIO, 2, (uint32_t)set.size}, IMAGO_EIO, "read"},
+	    {{SYS_mprotect, ENOMEM, ANY_ARGUMENT, 0}, IMAGO_ENOMEM, "room"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		attempt made = {.file = &file};
+		denied_run(&cases[i].call, 1, attach_with_room, &made);
+		assert_status(made.status, &error, cases[i].status);
+		assert_string_equal(error.what, cases[i].noun);
+	}
+	imago_writer_release(&file);
+	assert_no_leak(&allocator);
+}
+
 /* Whether a child survives storing into the first and the last byte of a section. */
 static bool
 may_be_stored_into(const imago_layered_attachment *attached, const imago_layered_section *section)
@@ -293,6 +337,7 @@ main(void)
 	    cmocka_unit_test_setup(an_image_of_the_other_byte_order_is_refused, set_up),
 	    cmocka_unit_test_setup(plans_that_cannot_be_are_refused, set_up),
 	    cmocka_unit_test_setup(a_remembered_set_that_lies_is_refused_to_machines, set_up),
+	    cmocka_unit_test_setup(what_fails_behind_the_header_is_told, set_up),
 	    cmocka_unit_test_setup(fixed_sections_are_protected_on_request, set_up),
 	    cmocka_unit_test_setup(an_attached_heap_is_the_one_that_is_read, set_up),
 	    cmocka_unit_test_setup(every_failing_allocation_is_reported, set_up),

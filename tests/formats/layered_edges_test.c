@@ -131,6 +131,36 @@ an_origin_with_an_endless_number_is_refused(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* As many as there are bytes for, but more than there is room for in the sections. */
+static void
+an_origin_of_more_chunks_than_fit_is_refused(void **state)
+{
+	(void)state;
+	enum { AT_NUM_CHUNKS = 8, TRAILING = 1 << 17 };
+	static uint8_t trailing[TRAILING];
+	imago_heap *heap = varied_heap(test_layout_find("spur64"), &allocator);
+	imago_heap *read;
+	imago_heap *restored = NULL;
+	imago_writer file;
+	heap->wrapping.trailing = trailing;
+	heap->wrapping.trailing_size = TRAILING;
+	imago_writer_init(&file, &allocator, heap->layout, &error);
+	assert_ok(imago_layered_write(heap, NULL, &file, &error), &error);
+	const imago_layered_section origin = layered_bytes_section(&file, IMAGO_LAYERED_ORIGIN);
+	assert_ok(imago_layered_read(&read, file.bytes, file.size, &allocator, &error), &error);
+	const uint64_t most = imago_heap_object_bytes(read) / 16;
+	assert_true(most < TRAILING);
+	layered_bytes_store(file.bytes + origin.offset + AT_NUM_CHUNKS, most + 1, 8);
+	assert_status(imago_layered_restore(&restored, read, file.bytes, file.size, &allocator, &error),
+	              &error, IMAGO_ESTRUCTURE);
+	assert_string_equal(error.what, "number of chunks");
+	assert_null(restored);
+	imago_heap_destroy(read);
+	imago_heap_destroy(heap);
+	imago_writer_release(&file);
+	assert_no_leak(&allocator);
+}
+
 /* ---- Checking. */
 
 typedef struct patience {
@@ -243,6 +273,10 @@ a_rule_that_is_skipped_costs_no_restoring(void **state)
 	assert_ok(imago_layered_read(&heap, file.bytes, file.size, &allocator, &error), &error);
 	imago_check_sink_init(&sink, &options, fail_on_finding, NULL);
 	assert_ok(imago_layered_check(file.bytes, file.size, heap, &sink, &allocator, &error), &error);
+	/* What is no layered file has no findings. */
+	file.bytes[0] ^= 1;
+	assert_status(imago_layered_check(file.bytes, file.size, heap, &sink, &allocator, &error),
+	              &error, IMAGO_EMAGIC);
 	imago_heap_destroy(heap);
 	imago_writer_release(&file);
 	assert_no_leak(&allocator);
@@ -409,6 +443,7 @@ main(void)
 	    cmocka_unit_test(only_a_row_of_fixed_sections_before_old_space_is_fixed),
 	    cmocka_unit_test_setup(remembered_objects_lie_in_fixed_sections, set_up),
 	    cmocka_unit_test_setup(an_origin_with_an_endless_number_is_refused, set_up),
+	    cmocka_unit_test_setup(an_origin_of_more_chunks_than_fit_is_refused, set_up),
 	    cmocka_unit_test_setup(a_sink_that_has_enough_is_told_no_more, set_up),
 	    cmocka_unit_test_setup(a_start_below_the_first_section_is_found, set_up),
 	    cmocka_unit_test_setup(a_rule_that_is_skipped_costs_no_restoring, set_up),
