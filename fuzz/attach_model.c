@@ -30,8 +30,8 @@ model_file_of_process(void)
 		uint64_t state = 1;
 		const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 		const uint64_t size = MODEL_FILE_PAGES * page_size + TAIL;
-		static uint8_t *bytes; /* reachable, so no leak */
-		bytes = malloc((size_t)size);
+		static uint8_t *bytes; /* reachable, so no leak; zeros to the end of its last page */
+		bytes = calloc(MODEL_FILE_PAGES + 1, (size_t)page_size);
 		FUZZ_ASSERT(bytes != NULL);
 		for (uint64_t i = 0; i < size; i++) {
 			state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -188,7 +188,9 @@ section_is_sound(const attach_model *model, const imago_attach_section *section)
 	return section->size != 0 && section->size % page == 0 && section->offset % page == 0 &&
 	       section->address % page == 0 && section->address >= model->plan.start &&
 	       is_inside(section->address - model->plan.start, section->size, model->plan.span) &&
-	       is_inside(section->offset, section->size, model->file->size) &&
+	       is_inside(section->offset, section->size,
+	                 section->writable || section->has_pointers ? model->file->size
+	                                                            : (MODEL_FILE_PAGES + 1) * page) &&
 	       (!section->has_pointers ||
 	        is_inside(section->pointer_words, section->size / model->plan.layout.word_bytes / 8,
 	                  model->file->size));

@@ -18,12 +18,24 @@ imago_pointer_words_size(const imago_attach_section *section, imago_layout layou
 	return section->size / layout.word_bytes / 8; /* a page has a multiple of 8 words */
 }
 
+/* Bytes of the file that a section may lie in. Of one that is only mapped and only read, the last
+ * page need not be whole: what the file does not have of it reads as zeros. */
+static uint64_t
+size_for(const imago_attach_section *section, uint64_t file_size)
+{
+	uint64_t whole_pages;
+	return !section->writable && !section->has_pointers &&
+	               imago_checked_align_up(file_size, imago_page_size(), &whole_pages)
+	           ? whole_pages
+	           : file_size;
+}
+
 /* Position and size in the file, of a section and of its bitmap. */
 static imago_status
 check_in_file(const imago_attach_section *section, imago_layout layout, uint64_t file_size,
               imago_error *error)
 {
-	if (!imago_range_fits(section->offset, section->size, file_size)) {
+	if (!imago_range_fits(section->offset, section->size, size_for(section, file_size))) {
 		return imago_fail(error, IMAGO_ETRUNCATED, "section", section->offset, section->size,
 		                  file_size);
 	}

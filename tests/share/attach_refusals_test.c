@@ -315,6 +315,42 @@ words_of_4_bytes_are_not_moved_where_they_do_not_reach(void **state)
 	assert_no_leak(&f->allocator);
 }
 
+/* The last page of the file need not be whole for one who only reads it; a store, or a word that
+ * moves, has nowhere to go. */
+static void
+only_what_is_read_may_end_in_a_part_of_a_page(void **state)
+{
+	fixture *f = *state;
+	const uint64_t page = f->file.page_size;
+	imago_attach_section *section = &f->file.sections[0];
+	const uint64_t begin = f->file.size & ~(page - 1);
+	assert_int_not_equal(f->file.size, begin);
+	f->file.plan.num_sections = 1;
+	section->offset = begin;
+	section->size = page;
+	for (size_t i = 0; i < 4; i++) {
+		imago_attachment *attachment = NULL;
+		section->writable = i == 1;
+		section->has_pointers = i == 2;
+		section->pointer_words = 0;
+		section->size = i == 3 ? 2 * page : page;
+		const imago_status status = imago_attach(&attachment, f->file.descriptor, &f->file.plan,
+		                                         NULL, &f->allocator, &f->error);
+		if (i > 0) {
+			assert_status(status, &f->error, IMAGO_ETRUNCATED);
+			continue;
+		}
+		assert_ok(status, &f->error);
+		const uint8_t *bytes = imago_attachment_facts_of(attachment).bytes;
+		assert_memory_equal(bytes, f->file.bytes + begin, (size_t)(f->file.size - begin));
+		for (uint64_t k = f->file.size - begin; k < page; k++) {
+			assert_int_equal(bytes[k], 0);
+		}
+		imago_detach(attachment);
+	}
+	assert_no_leak(&f->allocator);
+}
+
 static imago_status
 attempt(imago_allocator *allocator, imago_error *error, void *payload)
 {
@@ -373,6 +409,8 @@ main(void)
 	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(words_of_4_bytes_are_not_moved_where_they_do_not_reach,
 	                                    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(only_what_is_read_may_end_in_a_part_of_a_page, set_up,
+	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(failing_allocations_leave_nothing, set_up, tear_down),
 	    cmocka_unit_test(nothing_is_detached_by_NULL),
 	};

@@ -27,7 +27,8 @@ enum {
 	IMAGO_ATTACH_WINDOW_PAGES = 16, /* relocated by one fault, at most */
 };
 
-/* A run of the file's pages. */
+/* A run of the file's pages. They must all be whole, but for the last one of the file in a section
+ * that is neither writable nor has pointers: behind the file's end that reads as zeros. */
 typedef struct imago_attach_section {
 	imago_addr address; /* wanted, of the first byte; a multiple of the page size */
 	uint64_t offset;    /* in the file, and … */
