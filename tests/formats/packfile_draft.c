@@ -276,9 +276,15 @@ put_contents(draft *d, imago_writer *writer, uint64_t start, size_t segment)
 {
 	const int64_t *data[] = {d->code, NULL, d->lines, &d->pairs[0][0], d->extra};
 	const size_t sizes[] = {d->num_code, 0, d->num_lines, 2 * d->num_pairs, d->num_extra};
-	put(writer, (int64_t)sizes[segment]);
+	const size_t repeats = segment == DRAFT_CODES ? d->num_repeats : 0;
+	put(writer, (int64_t)(sizes[segment] + repeats * (sizes[segment] - 1)));
 	if (segment == DRAFT_CODES) {
 		mark(d, writer, start, DRAFT_CODE);
+	}
+	for (size_t k = 0; k < repeats; k++) {
+		for (size_t i = 0; i + 1 < sizes[segment]; i++) {
+			put(writer, data[segment][i]);
+		}
 	}
 	for (size_t i = 0; i < sizes[segment]; i++) {
 		put(writer, data[segment][i]);

@@ -75,6 +75,7 @@ typedef struct draft {
 
 	int64_t code[DRAFT_MOST * 8];
 	size_t num_code;
+	size_t num_repeats; /* of all but the last word, which follow in the file */
 	int64_t main_sub;
 	const char *dependencies[DRAFT_MOST];
 	size_t num_dependencies;
