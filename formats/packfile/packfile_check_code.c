@@ -124,12 +124,29 @@ report_unreadable(const packfile_checker *at, const imago_instruction *instructi
 	                      (uint64_t)instruction->opcode, IMAGO_NOTHING_EXPECTED);
 }
 
+/* Where a run begins, and in *pmc the main sub that says so; kind IMAGO_PMC_BROKEN: none does. */
+static uint64_t
+find_start(const packfile_checker *at, const imago_packfile_code *code, imago_packfile_pmc *pmc)
+{
+	const imago_packfile_constants *constants =
+	    constants_of(at->packfile, at->packfile->segments[code->segment].row);
+	pmc->kind = IMAGO_PMC_BROKEN;
+	if (constants != NULL && code->main_sub >= 0 &&
+	    (uint64_t)code->main_sub < constants->num_pmcs) {
+		imago_packfile_pmc_at(at->packfile, constants, (uint64_t)code->main_sub, pmc);
+	}
+	return pmc->kind <= IMAGO_PMC_SUB_SHAPE ? (uint64_t)pmc->sub.start : 0;
+}
+
 /* Where the end of the code was reached, returns how many instructions there are, else 0. */
 static uint64_t
 check_instructions(const packfile_checker *at, const imago_packfile_code *code)
 {
 	imago_operand_bounds bounds;
 	imago_instruction instruction = {.kind = IMAGO_INSTRUCTION_KNOWN};
+	imago_packfile_pmc main_sub;
+	const uint64_t start = find_start(at, code, &main_sub);
+	bool starts = false;
 	uint64_t num_instructions = 0;
 	imago_packfile_operand_bounds(at->packfile, code, &bounds);
 	for (uint64_t place = 0; !at->sink->stopped && imago_packfile_next_instruction(
@@ -139,7 +156,12 @@ check_instructions(const packfile_checker *at, const imago_packfile_code *code)
 			return 0;
 		}
 		check_operands(at, &instruction, &bounds);
+		starts = starts || instruction.place == start;
 		num_instructions++;
+	}
+	if (num_instructions > 0 && !starts) {
+		imago_packfile_report(at, PACKFILE_RULE_SUB_START, main_sub.offset, start,
+		                      IMAGO_NOTHING_EXPECTED);
 	}
 	if (num_instructions == 0 || strcmp(instruction.signature->name, "end") != 0) {
 		imago_packfile_report(at, PACKFILE_RULE_NO_END,

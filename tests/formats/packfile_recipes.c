@@ -316,6 +316,12 @@ no_end(draft *d)
 }
 
 static void
+sub_start(draft *d)
+{
+	d->pmcs[0].words[2] = 1;
+}
+
+static void
 debug_lines(draft *d)
 {
 	d->num_lines = 8;
@@ -406,6 +412,7 @@ const packfile_recipe packfile_recipes[] = {
     {"packfile.operandRegister", 0, operand_register, NULL, 0},
     {"packfile.operandWide", 0, operand_wide, NULL, 8},
     {"packfile.noEnd", 0, no_end, NULL, 0},
+    {"packfile.subStart", 0, sub_start, NULL, 0},
     {"packfile.debugLines", 0, debug_lines, NULL, 0},
     {"packfile.debugFile", 0, debug_file, NULL, 0},
     {"packfile.debugPlace", 0, debug_place, NULL, 0},
