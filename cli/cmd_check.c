@@ -5,7 +5,9 @@
 
 #include "command.h"
 #include "files.h"
+#include "imago/packfile_check.h"
 #include "output.h"
+#include "packfile_file.h"
 #include "progress.h"
 
 enum {
@@ -16,6 +18,7 @@ enum {
 	OPTION_LIST_RULES,
 	OPTION_THREADS,
 	OPTION_CAREFUL,
+	OPTION_LONG_DOUBLE,
 	LINE_SIZE = 8192,
 };
 
@@ -32,12 +35,15 @@ static const option_spec check_options[] = {
                            0, 0},
     [OPTION_THREADS] = {"threads", "N", "check with N threads (default 1)", OPTION_NUMBER, 1, 256},
     [OPTION_CAREFUL] = {"careful", NULL, NULL, OPTION_FLAG, 0, 0},
+    [OPTION_LONG_DOUBLE] = {"long-double", LONG_DOUBLE_WORDS, LONG_DOUBLE_HELP, OPTION_CHOICE, 0,
+                            0},
 };
 
 /* What one file's findings need to be printed. */
 typedef struct check_state {
 	const char *path;
 	bool json;
+	const char *noun; /* of what num_objects counts */
 	progress step;
 	uint64_t num_printed;
 } check_state;
@@ -159,7 +165,7 @@ print_summary(const check_state *state, const imago_check_summary *summary)
 {
 	uint64_t num_findings = summary->num_errors + summary->num_warnings + summary->num_infos;
 	print_name(state->path);
-	print(": %" PRIu64 " object%s", summary->num_objects, plural(summary->num_objects));
+	print(": %" PRIu64 " %s%s", summary->num_objects, state->noun, plural(summary->num_objects));
 	print_count(summary->num_errors, "error");
 	print_count(summary->num_warnings, "warning");
 	if (summary->num_infos > 0) {
@@ -180,7 +186,9 @@ print_summary_json(const check_state *state, const imago_check_summary *summary)
 {
 	json_object *object = json_object_new_object();
 	json_object_object_add(object, "file", json_name(state->path));
-	json_object_object_add(object, "objects", json_object_new_uint64(summary->num_objects));
+	char key[16];
+	snprintf(key, sizeof key, "%ss", state->noun);
+	json_object_object_add(object, key, json_object_new_uint64(summary->num_objects));
 	json_object_object_add(object, "errors", json_object_new_uint64(summary->num_errors));
 	json_object_object_add(object, "warnings", json_object_new_uint64(summary->num_warnings));
 	json_object_object_add(object, "infos", json_object_new_uint64(summary->num_infos));
@@ -229,6 +237,17 @@ library_options(const command_line *line, check_state *state)
 }
 
 static exit_status
+print_end(const check_state *state, const imago_check_summary *summary)
+{
+	if (state->json) {
+		print_summary_json(state, summary);
+	} else {
+		print_summary(state, summary);
+	}
+	return summary->num_errors > 0 ? EXIT_IMAGE : EXIT_DONE;
+}
+
+static exit_status
 check_image(const command_line *line, const imago_image *image, check_state *state,
             imago_error *error)
 {
@@ -242,28 +261,47 @@ check_image(const command_line *line, const imago_image *image, check_state *sta
 		return complain_of_error(state->path, error);
 	}
 	memset(error, 0, sizeof *error);
-	if (state->json) {
-		print_summary_json(state, &sink.summary);
-	} else {
-		print_summary(state, &sink.summary);
+	return print_end(state, &sink.summary);
+}
+
+static exit_status
+check_packfile(const command_line *line, check_state *state, imago_error *error)
+{
+	packfile_file file;
+	const imago_check_options options = library_options(line, state);
+	imago_check_sink sink;
+	exit_status result =
+	    open_packfile(&file, state->path, long_double_of(&line->values[OPTION_LONG_DOUBLE]),
+	                  line->allocator, error);
+	if (result == EXIT_DONE) {
+		state->noun = "segment";
+		imago_check_sink_init(&sink, &options, print_finding, state);
+		imago_packfile_check(&file.packfile, &sink);
+		result = print_end(state, &sink.summary);
 	}
-	return sink.summary.num_errors > 0 ? EXIT_IMAGE : EXIT_DONE;
+	close_packfile(&file);
+	return result;
 }
 
 static exit_status
 check_file(const command_line *line, const char *path)
 {
-	check_state state = {.path = path, .json = line->values[OPTION_JSON].given};
-	imago_image image;
+	check_state state = {.path = path, .json = line->values[OPTION_JSON].given, .noun = "object"};
 	imago_error error;
-	exit_status result = open_image(&image, path, line->allocator, &error);
-	if (result == EXIT_DONE) {
-		result = check_image(line, &image, &state, &error);
+	exit_status result;
+	if (is_packfile(path)) {
+		result = check_packfile(line, &state, &error);
+	} else {
+		imago_image image;
+		result = open_image(&image, path, line->allocator, &error);
+		if (result == EXIT_DONE) {
+			result = check_image(line, &image, &state, &error);
+		}
+		imago_image_close(&image);
 	}
 	if (state.json && error.status != IMAGO_OK) {
 		print_error_json(path, &error);
 	}
-	imago_image_close(&image);
 	return result;
 }
 

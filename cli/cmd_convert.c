@@ -5,16 +5,34 @@
 #include "files.h"
 #include "imago/rebuild.h"
 #include "output.h"
+#include "packfile_file.h"
 #include "progress.h"
 
-enum { OPTION_TO, OPTION_BYTE_ORDER, OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP, OPTION_PERM_SAVE };
+enum {
+	OPTION_TO,
+	OPTION_BYTE_ORDER,
+	OPTION_BASE,
+	OPTION_SEGMENTS,
+	OPTION_GAP,
+	OPTION_PERM_SAVE,
+	OPTION_FLOAT,
+	OPTION_LONG_DOUBLE,
+};
 
 /* The words of --to, in the order of its table row. */
-enum target { TARGET_SPUR32, TARGET_SPUR64, TARGET_COMPOSED, TARGET_V3, TARGET_LAYERED };
+enum target {
+	TARGET_SPUR32,
+	TARGET_SPUR64,
+	TARGET_COMPOSED,
+	TARGET_V3,
+	TARGET_LAYERED,
+	TARGET_PACKFILE4,
+	TARGET_PACKFILE8,
+};
 
 static const option_spec convert_options[] = {
-    [OPTION_TO] = {"to", "spur32|spur64|composed|v3|layered", "format of OUT (default: that of IN)",
-                   OPTION_CHOICE, 0, 0},
+    [OPTION_TO] = {"to", "spur32|spur64|composed|v3|layered|packfile4|packfile8",
+                   "format of OUT (default: that of IN)", OPTION_CHOICE, 0, 0},
     [OPTION_BYTE_ORDER] = {"byte-order", "little|big", "byte order of OUT (default: that of IN)",
                            OPTION_CHOICE, 0, 0},
     [OPTION_BASE] = {"base", "ADDR", "address of the first byte of the heap", OPTION_NUMBER, 0, 0},
@@ -25,6 +43,10 @@ static const option_spec convert_options[] = {
     [OPTION_PERM_SAVE] = {"perm-save", NULL,
                           "OUT, layered, is to be loaded into permanent space (a perm save)",
                           OPTION_FLAG, 0, 0},
+    [OPTION_FLOAT] = {"float", "double|x87-12|x87|quad|double-double",
+                      "form of a packfile's numbers (default: its floattype)", OPTION_CHOICE, 0, 0},
+    [OPTION_LONG_DOUBLE] = {"long-double", LONG_DOUBLE_WORDS, LONG_DOUBLE_HELP, OPTION_CHOICE, 0,
+                            0},
 };
 
 static void
@@ -97,6 +119,10 @@ choose_format(const command_line *line, const imago_image *in, imago_format_id *
 		return true;
 	}
 	enum target target = (enum target)to->number;
+	if (target >= TARGET_PACKFILE4) {
+		complain("%s: packfiles cannot be made from images", line->names[0]);
+		return false;
+	}
 	if ((target == TARGET_V3) != (in->format == IMAGO_FORMAT_V3)) {
 		complain("%s: %s images cannot be made from %s ones: their objects differ in kind",
 		         line->names[0], target == TARGET_V3 ? "v3" : "Spur",
@@ -217,8 +243,42 @@ undo_layers(const command_line *line, imago_image *in)
 }
 
 static exit_status
+run_convert_of_packfile(const command_line *line)
+{
+	const option_value *values = line->values;
+	const option_value *to = &values[OPTION_TO];
+	static const int of_images[] = {OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP};
+	for (size_t i = 0; i < sizeof of_images / sizeof of_images[0]; i++) {
+		if (values[of_images[i]].given) {
+			complain("convert: --%s is for images, and %s is a packfile",
+			         line->command->options[of_images[i]].name, line->names[0]);
+			return EXIT_TROUBLE;
+		}
+	}
+	if (to->given && to->number < TARGET_PACKFILE4) {
+		complain("%s: images cannot be made from packfiles", line->names[0]);
+		return EXIT_IMAGE;
+	}
+	packfile_file file;
+	imago_error error;
+	exit_status result =
+	    open_packfile(&file, line->names[0], long_double_of(&values[OPTION_LONG_DOUBLE]),
+	                  line->allocator, &error);
+	if (result == EXIT_DONE) {
+		const uint8_t word_bytes = to->number == TARGET_PACKFILE8 ? 8 : 4;
+		result = packfile_convert(line, &file, to->given ? word_bytes : 0,
+		                          &values[OPTION_BYTE_ORDER], &values[OPTION_FLOAT]);
+	}
+	close_packfile(&file);
+	return result;
+}
+
+static exit_status
 run_convert(const command_line *line)
 {
+	if (is_packfile(line->names[0])) {
+		return run_convert_of_packfile(line);
+	}
 	if (line->values[OPTION_GAP].given && !line->values[OPTION_SEGMENTS].given) {
 		complain("convert: --gap needs --segments");
 		return EXIT_TROUBLE;
@@ -249,12 +309,19 @@ const struct command convert_command = {
         "\".bundle\". --to layered makes sections that can be mapped, and keeps what leads back to "
         "the\n"
         "very bytes of IN; with --perm-save it is a perm save, whose second half is 'imago run'.\n"
-        "v3 images are made from v3 images only.",
+        "v3 images are made from v3 images only.\n\n"
+        "A Parrot packfile IN becomes one of --to packfile4 or packfile8, in either --byte-order, "
+        "so\n"
+        "that the way back gives the same bytes; what would be lost is refused, naming it. "
+        "Numbers\n"
+        "of 16 bytes are x87 in little-endian files and double-double in big-endian ones unless\n"
+        "--long-double (of IN) or --float (of OUT) says otherwise.",
     .examples = "  imago convert --to layered --perm-save in.image perm.image\n"
                 "  imago convert le.image be.image --byte-order big\n"
                 "  imago convert --to spur64 old32.image new64.image\n"
                 "  imago convert --to composed classic.image folder.image\n"
-                "  imago convert in.image out.image --base 0x10000000000 --segments 3 --gap 64K",
+                "  imago convert in.image out.image --base 0x10000000000 --segments 3 --gap 64K\n"
+                "  imago convert --to packfile4 --byte-order big in.pbc out.pbc",
     .options = convert_options,
     .num_options = sizeof convert_options / sizeof convert_options[0],
     .min_names = 2,

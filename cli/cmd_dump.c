@@ -10,12 +10,15 @@
 #include "imago/walk.h"
 #include "options.h"
 #include "output.h"
+#include "packfile_file.h"
 
-enum { OPTION_OFFSET };
+enum { OPTION_OFFSET, OPTION_LONG_DOUBLE };
 
 static const option_spec dump_options[] = {
     [OPTION_OFFSET] = {"offset", NULL, "the number is a file offset, not an address", OPTION_FLAG,
                        0, 0},
+    [OPTION_LONG_DOUBLE] = {"long-double", LONG_DOUBLE_WORDS, LONG_DOUBLE_HELP, OPTION_CHOICE, 0,
+                            0},
 };
 
 /* The oop that a name stands for: "special", or a special object's own name. */
@@ -196,8 +199,35 @@ dump_image(const command_line *line, const imago_heap *heap)
 }
 
 static exit_status
+run_dump_of_packfile(const command_line *line)
+{
+	packfile_file file;
+	imago_error error;
+	if (line->num_names > 1) {
+		complain("dump: a packfile is shown whole: it takes FILE alone");
+		return EXIT_TROUBLE;
+	}
+	const exit_status result =
+	    open_packfile(&file, line->names[0], long_double_of(&line->values[OPTION_LONG_DOUBLE]),
+	                  line->allocator, &error);
+	if (result == EXIT_DONE) {
+		packfile_dump(&file);
+	}
+	close_packfile(&file);
+	return result;
+}
+
+static exit_status
 run_dump(const command_line *line)
 {
+	if (is_packfile(line->names[0])) {
+		return run_dump_of_packfile(line);
+	}
+	if (line->num_names < 2) {
+		complain("dump: too few names: it takes FILE ADDR|@OFFSET|NAME");
+		tell("Try 'imago dump --help'.\n");
+		return EXIT_TROUBLE;
+	}
 	imago_image image;
 	imago_error error;
 	exit_status result = open_image(&image, line->names[0], line->allocator, &error);
@@ -210,20 +240,22 @@ run_dump(const command_line *line)
 
 const struct command dump_command = {
     .name = "dump",
-    .arguments = "FILE ADDR|@OFFSET|NAME",
-    .summary = "show one object: header, slots, bytes, code",
+    .arguments = "FILE [ADDR|@OFFSET|NAME]",
+    .summary = "show one object: header, slots, bytes, code; or a packfile",
     .description =
         "Prints the object at an address of the image as it was saved, or around it: an address\n"
         "inside an object shows that object. @OFFSET is a place in the file, as findings give it\n"
         "(@PART:OFFSET in a composed image). A NAME is that of a special object, such as nil or\n"
-        "classArray, or \"special\" for the array of them all.",
+        "classArray, or \"special\" for the array of them all.\n\n"
+        "A Parrot packfile is shown whole, without ADDR: constants, and the code as instructions.",
     .examples = "  imago dump my.image 0x10a2f0\n"
                 "  imago dump my.image @0x1a2f8\n"
                 "  imago dump folder.image @seg1.data:0x40\n"
-                "  imago dump my.image special",
+                "  imago dump my.image special\n"
+                "  imago dump program.pbc",
     .options = dump_options,
     .num_options = sizeof dump_options / sizeof dump_options[0],
-    .min_names = 2,
+    .min_names = 1,
     .max_names = 2,
     .run = run_dump,
 };

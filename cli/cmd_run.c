@@ -11,6 +11,7 @@
 #include "imago/rebuild.h"
 #include "imago/vm.h"
 #include "output.h"
+#include "packfile_file.h"
 
 enum {
 	OPTION_FUEL,
@@ -19,7 +20,8 @@ enum {
 	OPTION_SNAPSHOT,
 	OPTION_PERM_SAVE,
 	OPTION_GROWTH,
-	OPTION_COLLECT
+	OPTION_COLLECT,
+	OPTION_LONG_DOUBLE,
 };
 
 static const option_spec run_options[] = {
@@ -38,6 +40,8 @@ static const option_spec run_options[] = {
     [OPTION_COLLECT] = {"collect-always", "N",
                         "collect at each allocation: eden; every N-th time old space too",
                         OPTION_NUMBER, 1, UINT32_MAX / 4},
+    [OPTION_LONG_DOUBLE] = {"long-double", LONG_DOUBLE_WORDS, LONG_DOUBLE_HELP, OPTION_CHOICE, 0,
+                            0},
 };
 
 enum { DEFAULT_FUEL = 1 << 30, MAX_FILE_BYTES = 64 << 20 };
@@ -215,9 +219,31 @@ load_and_execute(const imago_image *image, const command_line *line)
 	return result;
 }
 
+/* What a packfile has no use for is refused, not ignored. */
+static exit_status
+run_packfile(const command_line *line)
+{
+	static const int of_images[] = {OPTION_ROOT, OPTION_SNAPSHOT, OPTION_PERM_SAVE, OPTION_GROWTH,
+	                                OPTION_COLLECT};
+	const option_value *values = line->values;
+	for (size_t i = 0; i < sizeof of_images / sizeof of_images[0]; i++) {
+		if (values[of_images[i]].given) {
+			complain("run: --%s is for images, and %s is a packfile",
+			         line->command->options[of_images[i]].name, line->names[0]);
+			return EXIT_TROUBLE;
+		}
+	}
+	return packfile_run(
+	    line->names[0], values[OPTION_FUEL].given ? values[OPTION_FUEL].number : DEFAULT_FUEL,
+	    values[OPTION_STATS].given, long_double_of(&values[OPTION_LONG_DOUBLE]), line->allocator);
+}
+
 static exit_status
 run_run(const command_line *line)
 {
+	if (is_packfile(line->names[0])) {
+		return run_packfile(line);
+	}
 	if (line->values[OPTION_PERM_SAVE].given && !line->values[OPTION_SNAPSHOT].given) {
 		complain("run: --perm-save needs --snapshot");
 		return EXIT_TROUBLE;
@@ -256,6 +282,8 @@ const struct command run_command = {
         "permanent space, all of it; what the run makes is in old space. --snapshot then collects\n"
         "both, and saves them apart, without that bit: 'imago attach' maps the one, and collects\n"
         "the other.\n\n"
+        "A Parrot packfile is executed where it is mapped: its code is copied only where the byte\n"
+        "order is not the host's (--stats). An op that is not known stops it before it prints.\n\n"
         "Exit status: the image's own when it quits; 0 when its fuel is used up; else 1, or 2 as\n"
         "always.",
     .examples = "  imago run pharo.image --stats\n"

@@ -48,6 +48,12 @@ print(const char *format, ...)
 }
 
 void
+print_bytes(const uint8_t *bytes, size_t size)
+{
+	(void)fwrite(bytes, 1, size, result_stream());
+}
+
+void
 tell(const char *format, ...)
 {
 	va_list arguments;

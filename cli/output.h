@@ -22,6 +22,9 @@ FILE *message_stream(void);
 /* Results, as printf. */
 int print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Bytes as they are: what a program prints. */
+void print_bytes(const uint8_t *bytes, size_t size);
+
 /* True when a result could not be written. */
 bool output_failed(void);
 

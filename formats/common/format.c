@@ -7,6 +7,7 @@
 #include "imago/composed_image.h"
 #include "imago/folder.h"
 #include "imago/layered_image.h"
+#include "imago/packfile_check.h"
 #include "imago/spur_image.h"
 #include "imago/v3_image.h"
 
@@ -220,5 +221,8 @@ imago_rule_at(size_t index)
 		}
 		index -= num_rules;
 	}
-	return NULL;
+	/* A packfile is no heap and has no row above, but its rules may be named, too. */
+	size_t num_packfile_rules;
+	const imago_rule *packfile_rules = imago_packfile_rules(&num_packfile_rules);
+	return index < num_packfile_rules ? packfile_rules + index : NULL;
 }
