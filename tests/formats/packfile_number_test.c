@@ -119,6 +119,7 @@ static const number_row rows[] = {
     TWO(0x3ff0000000000000, 0x3c30000000000000, "1", "xqD"), /* + 2^-60 */
     TWO(0x3ff0000000000000, 0xbc30000000000000, "1", "xqD"), /* - 2^-60 */
     TWO(0xbff0000000000000, 0x3c30000000000000, "-1", "xqD"),
+    TWO(0x3ff0000000000000, 0x38d0000000000000, "1", "D"), /* 115 bits */
     TWO(0, 0, "0", "dxqD"),
     TWO(0x7ff0000000000000, 0, "Inf", "dxqD"),
     TWO(0x7ff8000000000000, 0, "NaN", "dxqD"),
@@ -221,8 +222,8 @@ goes_and_comes_back(const imago_packfile *packfile, imago_layout layout, imago_n
 	imago_writer_init(&back, &allocator, layout, NULL);
 	const imago_status status = imago_packfile_write(packfile, &target, &there, &error);
 	if (status == IMAGO_OK) {
-		double number;
-		double again;
+		double number = 0;
+		double again = 0;
 		read_as(&other, &there, size == 12 ? IMAGO_NUMBER_DOUBLE : form);
 		assert_int_equal(other.number_form, form);
 		assert_int_equal(other.number_size, size);
@@ -256,6 +257,7 @@ numbers_go_where_they_fit_and_come_back(void **state)
 	               {IMAGO_NUMBER_X87, 16, 'x'},
 	               {IMAGO_NUMBER_QUAD, 16, 'q'},
 	               {IMAGO_NUMBER_DOUBLE_DOUBLE, 16, 'D'}};
+	enum { NUM_TARGETS = sizeof targets / sizeof targets[0] };
 	size_t num_wrong = 0;
 	for (size_t i = 0; i < NUM_ROWS * NUM_PACKFILE_LAYOUTS; i++) {
 		const number_row *row = &rows[i / NUM_PACKFILE_LAYOUTS];
@@ -266,11 +268,12 @@ numbers_go_where_they_fit_and_come_back(void **state)
 		make_bytes(bytes, row->form, layout.byte_order, row->head, row->high, row->low);
 		write_number(&file, layout, float_type_of(row->form), bytes);
 		read_as(&packfile, &file, row->form);
-		for (size_t k = 0; k < sizeof targets / sizeof targets[0]; k++) {
+		for (size_t n = 0; n < NUM_PACKFILE_LAYOUTS * NUM_TARGETS; n++) {
+			const size_t k = n / NUM_PACKFILE_LAYOUTS;
 			const bool same =
 			    targets[k].form == row->form && targets[k].size == packfile.number_size;
 			const bool came =
-			    goes_and_comes_back(&packfile, packfile_layouts[(i + k) % NUM_PACKFILE_LAYOUTS],
+			    goes_and_comes_back(&packfile, packfile_layouts[n % NUM_PACKFILE_LAYOUTS],
 			                        targets[k].form, targets[k].size);
 			if (came != (same || strchr(row->fits, targets[k].letter) != NULL)) {
 				num_wrong++;

@@ -127,6 +127,30 @@ what_stands_before_the_first_code_belongs_to_it(void **state)
 	assert_int_equal(f->packfile.num_of[IMAGO_PACKFILE_CODE], 0);
 }
 
+/* Names decide nothing; of two tables the first one counts. */
+static void
+names_may_be_missing(void **state)
+{
+	fixture *f = *state;
+	draft_init(&f->d, packfile_layouts[3], 0);
+	f->d.names[DRAFT_CODES] = f->d.names[DRAFT_CONSTANTS] = NULL;
+	f->d.types[DRAFT_EXTRA] = IMAGO_PACKFILE_DEBUG;
+	f->d.names[DRAFT_ANNOTATIONS] = NULL;
+	/* Words enough for a debug segment's count of files behind the data words. */
+	write_draft(f);
+	assert_ok(read_file(f), &f->error);
+	assert_null(f->packfile.segments[0].name.bytes);
+	assert_int_equal(f->packfile.codes[0].constants, 0);
+	assert_int_equal(f->packfile.codes[0].debug, 0);
+	assert_int_equal(f->packfile.num_of[IMAGO_PACKFILE_DEBUG], 2);
+	assert_int_equal(f->packfile.debugs[1].code, 0);
+	imago_check_sink sink;
+	imago_check_sink_init(&sink, NULL, NULL, NULL);
+	imago_packfile_check(&f->packfile, &sink);
+	assert_int_equal(sink.summary.num_errors, 0);
+	assert_true(sink.summary.num_warnings >= 3);
+}
+
 static void
 strings_have_encodings(void **state)
 {
@@ -590,6 +614,7 @@ main(void)
 	    TEST(the_header_is_bytes),
 	    TEST(the_directory_says_where_segments_are),
 	    TEST(what_stands_before_the_first_code_belongs_to_it),
+	    TEST(names_may_be_missing),
 	    TEST(strings_have_encodings),
 	    TEST(what_is_no_text_is_noticed),
 	    TEST(code_maps_its_own_opcodes),
