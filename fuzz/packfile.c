@@ -204,18 +204,24 @@ expect_failing_allocation(const uint8_t *bytes, uint64_t size, uint64_t num_call
 	FUZZ_ORACLE(NO_LEAK, allocator.used == 0);
 }
 
+/* One decision for each statement: the order of those within one is the compiler's. */
+static imago_layout
+draw_layout(fuzz_decisions *decisions)
+{
+	const uint32_t choice = fuzz_decide(decisions, 4);
+	return (imago_layout){choice % 2 == 0 ? 4 : 8,
+	                      choice / 2 == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN};
+}
+
 static imago_packfile_target
 draw_target(const imago_packfile *packfile, fuzz_decisions *decisions)
 {
 	static const imago_number_form forms[] = {IMAGO_NUMBER_AUTO,   IMAGO_NUMBER_AUTO,
 	                                          IMAGO_NUMBER_DOUBLE, IMAGO_NUMBER_X87,
 	                                          IMAGO_NUMBER_QUAD,   IMAGO_NUMBER_DOUBLE_DOUBLE};
-	imago_packfile_target target = {
-	    .layout = {fuzz_decide(decisions, 2) == 0 ? 4 : 8,
-	               fuzz_decide(decisions, 2) == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN},
-	    .number_form = forms[fuzz_decide(decisions, 6)],
-	    .number_size = fuzz_decide(decisions, 2) == 0 ? 12 : 16,
-	};
+	imago_packfile_target target = {.layout = draw_layout(decisions)};
+	target.number_form = forms[fuzz_decide(decisions, 6)];
+	target.number_size = fuzz_decide(decisions, 2) == 0 ? 12 : 16;
 	/* Who decided what the numbers of the source are decides what they become. */
 	if (target.number_form == IMAGO_NUMBER_AUTO &&
 	    (packfile->number_form == IMAGO_NUMBER_QUAD || packfile->number_size == 16)) {
@@ -308,10 +314,14 @@ draw_constants(draft *d, fuzz_decisions *decisions)
 	}
 	const uint32_t more = fuzz_decide(decisions, 8);
 	for (uint32_t i = 0; i < more; i++) {
-		const bool null = fuzz_decide(decisions, 8) == 0;
-		d->strings[d->num_strings++] = (draft_string){
-		    null ? -1 : (int64_t)(fuzz_decide(decisions, 4) | fuzz_decide(decisions, 4) << 8), text,
-		    fuzz_decide(decisions, sizeof text)};
+		draft_string *string = &d->strings[d->num_strings++];
+		string->flags = fuzz_decide(decisions, 4);
+		string->flags |= (int64_t)fuzz_decide(decisions, 4) << 8;
+		string->length = fuzz_decide(decisions, sizeof text);
+		string->bytes = text;
+		if (fuzz_decide(decisions, 8) == 0) {
+			*string = (draft_string){.flags = -1};
+		}
 	}
 }
 
@@ -350,13 +360,6 @@ expect_drawn_in(const imago_writer *file, const imago_writer *expected, imago_la
 	FUZZ_ORACLE(NO_LEAK, allocator.used == 0);
 }
 
-static imago_layout
-draw_layout(fuzz_decisions *decisions)
-{
-	return (imago_layout){fuzz_decide(decisions, 2) == 0 ? 4 : 8,
-	                      fuzz_decide(decisions, 2) == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN};
-}
-
 static int64_t
 draw_value(fuzz_decisions *decisions)
 {
@@ -368,8 +371,10 @@ draw_value(fuzz_decisions *decisions)
 	case 2:
 		return (int64_t)(UINT64_C(1) << fuzz_decide(decisions, 64));
 	default:
-		return (int64_t)fuzz_decide(decisions, 65536) << 16 | fuzz_decide(decisions, 65536);
+		break;
 	}
+	const int64_t high = fuzz_decide(decisions, 65536);
+	return high << 16 | fuzz_decide(decisions, 65536);
 }
 
 static void
@@ -398,9 +403,8 @@ take_drawn(fuzz_decisions *decisions)
 	const uint32_t num_changes = 1 + fuzz_decide(decisions, 3);
 	for (uint32_t i = 0; i < num_changes; i++) {
 		const uint64_t num_words = (file.size - 32) / from.word_bytes;
-		draft_patch(&d, &file,
-		            32 + fuzz_decide(decisions, (uint32_t)num_words) * (uint64_t)from.word_bytes,
-		            draw_value(decisions));
+		const uint64_t place = fuzz_decide(decisions, (uint32_t)num_words);
+		draft_patch(&d, &file, 32 + place * from.word_bytes, draw_value(decisions));
 	}
 	(void)take(file.bytes, file.size, draw_form(decisions), decisions);
 	imago_writer_release(&file);

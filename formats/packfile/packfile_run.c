@@ -158,15 +158,25 @@ load(const run *r, uint64_t place, unsigned word_bytes)
 	return word;
 }
 
-/* An operand, if it is there and below its bound. */
+/* An operand that may be anything, if it is there. */
 IMAGO_ALWAYS_INLINE bool
-operand(run *r, uint64_t index, uint64_t bound, unsigned word_bytes, uint64_t *value)
+any_operand(run *r, uint64_t index, unsigned word_bytes, uint64_t *value)
 {
 	if (index + 1 >= r->num_words - r->place) {
 		stop(r, "operands behind the end of the code");
 		return false;
 	}
 	*value = (uint64_t)load(r, r->place + 1 + index, word_bytes);
+	return true;
+}
+
+/* One that is below its bound. */
+IMAGO_ALWAYS_INLINE bool
+operand(run *r, uint64_t index, uint64_t bound, unsigned word_bytes, uint64_t *value)
+{
+	if (!any_operand(r, index, word_bytes, value)) {
+		return false;
+	}
 	if (*value >= bound) {
 		stop(r, "operand out of bounds");
 		return false;
@@ -284,7 +294,7 @@ execute(run *r, unsigned word_bytes)
 		r->result->end = IMAGO_PACKFILE_ENDED;
 		return false;
 	case PACKFILE_OP_PRINT_INTEGER:
-		if (operand(r, 0, UINT64_MAX, word_bytes, &a)) {
+		if (any_operand(r, 0, word_bytes, &a)) {
 			print_integer(r, (int64_t)a);
 		}
 		r->place += 2;

@@ -95,6 +95,28 @@ fuel_ends_a_run_anywhere(void **state)
 }
 
 static void
+integers_are_signed_words(void **state)
+{
+	fixture *f = *state;
+	static const struct {
+		int64_t value;
+		uint8_t word_bytes;
+		const char *text;
+	} rows[] = {{-1, 4, "-1"},
+	            {-1, 8, "-1"},
+	            {INT32_MIN, 4, "-2147483648"},
+	            {INT64_MIN, 8, "-9223372036854775808"},
+	            {INT64_MAX, 8, "9223372036854775807"}};
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+		const imago_byte_order order = i % 2 == 0 ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
+		draft_init(&f->d, (imago_layout){rows[i / 2].word_bytes, order}, 0);
+		f->d.code[17] = rows[i / 2].value;
+		assert_int_equal(run(f, 100)->end, IMAGO_PACKFILE_ENDED);
+		assert_string_equal(f->out.text + 7, rows[i / 2].text);
+	}
+}
+
+static void
 text_is_printed_as_utf8(void **state)
 {
 	fixture *f = *state;
@@ -375,6 +397,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	    TEST(programs_print_the_same_in_every_layout),
 	    TEST(fuel_ends_a_run_anywhere),
+	    TEST(integers_are_signed_words),
 	    TEST(text_is_printed_as_utf8),
 	    TEST(long_text_is_printed_whole),
 	    TEST(a_main_sub_says_where_to_start),
