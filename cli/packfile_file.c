@@ -84,7 +84,9 @@ quote_string(const imago_packfile_string *string, char *text, size_t size)
 	}
 	text[0] = '"';
 	escape_text(string->bytes, (size_t)string->length, text + 1, size - 2);
-	strcat(text, "\"");
+	const size_t length = strlen(text);
+	text[length] = '"';
+	text[length + 1] = '\0';
 }
 
 /* Forms by the words of --float. */

@@ -130,7 +130,7 @@ find_start(const packfile_checker *at, const imago_packfile_code *code, imago_pa
 {
 	const imago_packfile_constants *constants =
 	    constants_of(at->packfile, at->packfile->segments[code->segment].row);
-	pmc->kind = IMAGO_PMC_BROKEN;
+	*pmc = (imago_packfile_pmc){.kind = IMAGO_PMC_BROKEN};
 	if (constants != NULL && code->main_sub >= 0 &&
 	    (uint64_t)code->main_sub < constants->num_pmcs) {
 		imago_packfile_pmc_at(at->packfile, constants, (uint64_t)code->main_sub, pmc);
