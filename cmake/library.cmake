@@ -1,5 +1,5 @@
 # libimago: the rooms joined, static and shared. Public symbols are those marked IMAGO_API.
-set(imago_rooms imago_base imago_memory imago_check imago_interp imago_share imago_formats imago_mutator)
+set(imago_rooms imago_base imago_memory imago_pocket imago_check imago_interp imago_share imago_formats imago_mutator)
 foreach(kind STATIC SHARED)
   string(TOLOWER ${kind} suffix)
   add_library(imago_${suffix} ${kind})

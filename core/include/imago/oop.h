@@ -8,10 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "imago/address.h"
 #include "imago/compiler.h"
-
-/* An address inside an image, as it was when the image was saved. Never a host pointer. */
-typedef uint64_t imago_addr;
 
 /* A slot's word: an address or an immediate, zero-extended from the image's word size. */
 typedef uint64_t imago_oop;

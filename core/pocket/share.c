@@ -1,0 +1,463 @@
+/* share.c: what the main workspace has from shared code files.
+ *
+ * Pointers lead from the main workspace into the files, never back. So namespaces, whose symbols
+ * get new values, are copied when a file is attached, and functions, whose local symbol tables must
+ * have symbols of the main workspace, when they are called; all else stays in the file.
+ */
+#include <string.h>
+
+#include "pocket_private.h"
+
+/* ---- Copies */
+
+static imago_status
+make_nothing(imago_pockets *pockets, imago_addr *out, imago_error *error)
+{
+	const uint64_t none = 0;
+	return imago_array_make(pockets, IMAGO_ARRAY_NUMBER, 1, &none, out, error);
+}
+
+/* A pocket in region 0 with the same contents. Its pointers are held; those that must not be
+ * followed are 0. */
+static imago_status
+copy_pocket(imago_pockets *pockets, imago_addr from, imago_addr *out, imago_error *error)
+{
+	imago_pocket old;
+	imago_pocket copy;
+	uint64_t first;
+	(void)imago_pocket_at(pockets, from, &old);
+	const imago_status status = imago_pocket_make(pockets, old.zones, old.size, out, error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	(void)imago_pocket_at(pockets, from, &old);
+	(void)imago_pocket_at(pockets, *out, &copy);
+	memcpy(copy.contents, old.contents, (size_t)(old.size < copy.size ? old.size : copy.size));
+	const uint64_t num = imago_pocket_pointers(&old, &first);
+	for (uint64_t i = 0; i < num; i++) {
+		const imago_addr value = imago_pocket_pointer(&old, i);
+		imago_pocket_hold(pockets, value);
+		pocket_set_word(copy.contents + first + i * 8, value);
+	}
+	return IMAGO_OK;
+}
+
+/* Copies what may be led to from the main workspace; an empty vector stands for what may not. */
+static imago_status
+copy_value(imago_pockets *pockets, imago_addr from, imago_addr *out, imago_error *error)
+{
+	imago_pocket pocket;
+	imago_array array;
+	const bool is_sound = imago_array_at(pockets, from, &array) ||
+	                      imago_pocket_of_kind(pockets, from, IMAGO_POCKET_BODY, &pocket);
+	return is_sound ? copy_pocket(pockets, from, out, error) : make_nothing(pockets, out, error);
+}
+
+imago_status
+imago_symbol_bind(imago_pockets *pockets, imago_addr symbol, imago_error *error)
+{
+	imago_pocket pocket;
+	imago_pocket table;
+	if (!imago_pocket_of_kind(pockets, symbol, IMAGO_POCKET_SYMBOL, &pocket)) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "symbol", IMAGO_NO_OFFSET, symbol, 0);
+	}
+	const imago_addr space = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_SPACE);
+	const imago_addr function = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE);
+	if (!imago_pocket_of_kind(pockets, function, IMAGO_POCKET_FUNCTION, &pocket)) {
+		return imago_fail(error, IMAGO_ESTRUCTURE, "function", IMAGO_NO_OFFSET, function, 0);
+	}
+	if (imago_region_of(function) == 0 &&
+	    imago_pocket_of_kind(pockets, imago_pocket_pointer(&pocket, FUNCTION_LST), IMAGO_POCKET_LST,
+	                         &table) &&
+	    imago_pocket_pointer(&table, LST_SPACE) == space) {
+		return IMAGO_OK;
+	}
+	imago_addr copy;
+	const imago_status status = imago_function_rebind(pockets, function, space, &copy, error);
+	if (status == IMAGO_OK) {
+		imago_symbol_exchange(pockets, symbol, copy);
+	}
+	return status;
+}
+
+/* ---- Attaching */
+
+/* Pairs that are still to be done: what it is in the file, what it is here. */
+typedef struct import {
+	imago_pockets *pockets;
+	unsigned region;
+	imago_addr_map done;  /* from namespaces and arrays of the file to their copies */
+	imago_addr_map queue; /* from 1, 2, … to namespaces and arrays of the file */
+	uint64_t num_imported;
+	imago_error *error;
+} import;
+
+/* The copy of a namespace or of an array with namespaces in it; its own items come later. One more
+ * count is the caller's. */
+static imago_status
+copy_later(import *im, imago_addr from, imago_addr parent, imago_addr *out)
+{
+	imago_pocket pocket;
+	const uint64_t *known = imago_addr_map_find(&im->done, from);
+	if (known != NULL) {
+		*out = *known;
+		imago_pocket_hold(im->pockets, *out);
+		return IMAGO_OK;
+	}
+	const bool is_space = imago_pocket_of_kind(im->pockets, from, IMAGO_POCKET_NAMESPACE, &pocket);
+	imago_status status = is_space ? imago_namespace_make(im->pockets, parent, out, im->error)
+	                               : copy_value(im->pockets, from, out, im->error);
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	status = imago_addr_map_put(&im->done, from, *out, im->error);
+	if (status == IMAGO_OK) {
+		status = imago_addr_map_put(&im->queue, im->queue.num + 1, from, im->error);
+	}
+	if (status != IMAGO_OK) {
+		imago_pocket_drop(im->pockets, *out);
+	}
+	return status;
+}
+
+/* The items of an array's copy that are, or have, namespaces. */
+static imago_status
+copy_items(import *im, imago_addr copy, imago_addr parent)
+{
+	imago_array array;
+	imago_status status = IMAGO_OK;
+	for (uint64_t i = 0; status == IMAGO_OK && imago_array_at(im->pockets, copy, &array) &&
+	                     array.type == IMAGO_ARRAY_NESTED && i < array.num;
+	     i++) {
+		imago_pocket item;
+		const imago_addr value = imago_array_item(&array, i);
+		if (imago_region_of(value) != im->region || !imago_pocket_at(im->pockets, value, &item) ||
+		    (item.zones.kind != IMAGO_POCKET_NAMESPACE &&
+		     (item.zones.kind != IMAGO_POCKET_ARRAY || item.zones.flag == 0))) {
+			continue;
+		}
+		imago_addr made;
+		status = copy_later(im, value, parent, &made);
+		if (status == IMAGO_OK) {
+			imago_pocket_give(im->pockets, copy, i, made);
+		}
+	}
+	return status;
+}
+
+/* A pointer to what stays in the file takes over the count that the file has for it. */
+static imago_status
+take_count(import *im, imago_addr from, imago_addr value)
+{
+	imago_region *region = &im->pockets->regions[im->region];
+	const uint64_t grain = (from - IMAGO_REGION_START(im->region)) / IMAGO_POCKET_GRAIN;
+	if (region->claimed.num_bits == 0) {
+		const imago_status status = imago_bitmap_create(
+		    &region->claimed, region->used / IMAGO_POCKET_GRAIN, im->pockets->allocator, im->error);
+		if (status != IMAGO_OK) {
+			return status;
+		}
+	}
+	if (grain < region->claimed.num_bits && !imago_bitmap_test(&region->claimed, grain)) {
+		imago_bitmap_set(&region->claimed, grain);
+	} else {
+		imago_pocket_hold(im->pockets, value);
+	}
+	return IMAGO_OK;
+}
+
+/* Gives a symbol of the main workspace what a symbol of the file has. */
+static imago_status
+give_value(import *im, imago_addr to, imago_addr from, imago_addr space)
+{
+	imago_pocket pocket;
+	(void)imago_pocket_at(im->pockets, from, &pocket);
+	const imago_symbol_mark mark = pocket.zones.type;
+	imago_addr value = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE);
+	const bool is_copied = mark == IMAGO_MARK_NAMESPACE || mark == IMAGO_MARK_SPACES;
+	imago_status status =
+	    is_copied ? copy_later(im, value, space, &value) : take_count(im, from, value);
+	if (status == IMAGO_OK) {
+		imago_symbol_take(im->pockets, to, value, mark, im->region);
+		im->num_imported++;
+	}
+	return status;
+}
+
+static bool
+has_value(const imago_pockets *pockets, imago_addr symbol)
+{
+	imago_pocket pocket;
+	return imago_pocket_of_kind(pockets, symbol, IMAGO_POCKET_SYMBOL, &pocket) &&
+	       pocket.zones.type != IMAGO_MARK_NOTHING &&
+	       imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE) != 0;
+}
+
+/* Both lists ascend: their names are merged, and the tree is made of the result. */
+typedef struct merger {
+	imago_symbol_list here, file;
+	imago_addr *merged;
+	uint64_t num, capacity;
+} merger;
+
+static int
+compare_names(const imago_pockets *pockets, imago_addr a, imago_addr b)
+{
+	imago_pocket one;
+	imago_pocket other;
+	size_t lengths[2] = {0, 0};
+	if (!imago_pocket_at(pockets, a, &one) || !imago_pocket_at(pockets, b, &other)) {
+		return 0;
+	}
+	const char *name = imago_symbol_name(&one, &lengths[0]);
+	const char *other_name = imago_symbol_name(&other, &lengths[1]);
+	return name == NULL || other_name == NULL
+	           ? 0
+	           : imago_name_compare(name, lengths[0], other_name, lengths[1]);
+}
+
+/* A symbol of the file that the main workspace does not have. *made is 0 if it cannot have it. */
+static imago_status
+add_symbol(import *im, imago_addr from, imago_addr space, imago_addr *made)
+{
+	imago_pocket pocket;
+	size_t length = 0;
+	const char *name =
+	    imago_pocket_at(im->pockets, from, &pocket) ? imago_symbol_name(&pocket, &length) : NULL;
+	*made = 0;
+	if (name == NULL || !imago_symbol_is_name(name, length)) {
+		return imago_fail(im->error, IMAGO_ESTRUCTURE, "name of a symbol", IMAGO_NO_OFFSET, from,
+		                  0);
+	}
+	return imago_symbol_make(im->pockets, space, name, length, made, im->error);
+}
+
+static imago_status
+merge_one(import *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
+{
+	const imago_addr from = m->file.symbols[j];
+	int order = -1;
+	while (*i < m->here.num &&
+	       (order = compare_names(im->pockets, m->here.symbols[*i], from)) < 0) {
+		m->merged[m->num++] = m->here.symbols[(*i)++];
+	}
+	if (!has_value(im->pockets, from)) {
+		return IMAGO_OK;
+	}
+	if (*i < m->here.num && order == 0) {
+		const imago_addr here = m->here.symbols[*i];
+		return has_value(im->pockets, here) ? IMAGO_OK : give_value(im, here, from, space);
+	}
+	imago_addr made;
+	imago_status status = add_symbol(im, from, space, &made);
+	if (status == IMAGO_OK) {
+		/* In a file whose tree lies about its order the main one's would, too. */
+		if (m->num > 0 && compare_names(im->pockets, m->merged[m->num - 1], made) >= 0) {
+			imago_pocket_drop(im->pockets, made);
+			return imago_fail(im->error, IMAGO_ESTRUCTURE, "tree of symbols", IMAGO_NO_OFFSET, from,
+			                  0);
+		}
+		m->merged[m->num++] = made;
+		status = give_value(im, made, from, space);
+	}
+	return status;
+}
+
+/* The names of a namespace of the file, in a namespace of the main workspace. */
+static imago_status
+import_space(import *im, imago_addr from, imago_addr space)
+{
+	merger m = {.num = 0};
+	imago_status status = imago_symbol_list_create(&m.here, im->pockets, space, im->error);
+	imago_status file_status = imago_symbol_list_create(&m.file, im->pockets, from, im->error);
+	status = status == IMAGO_OK ? file_status : status;
+	uint64_t i = 0;
+	if (status == IMAGO_OK) {
+		m.capacity = m.here.num + m.file.num + 1;
+		m.merged = imago_scratch_resize(im->pockets, NULL, 0, m.capacity * sizeof *m.merged,
+		                                "list of symbols", im->error);
+		status = m.merged != NULL ? IMAGO_OK : IMAGO_ENOMEM;
+	}
+	for (uint64_t j = 0; status == IMAGO_OK && j < m.file.num; j++) {
+		status = merge_one(im, &m, &i, j, space);
+	}
+	if (m.merged != NULL) {
+		while (i < m.here.num) {
+			m.merged[m.num++] = m.here.symbols[i++];
+		}
+		imago_symbols_level(im->pockets, space, m.merged, m.num);
+	}
+	imago_scratch_release(im->pockets, m.merged, m.capacity * sizeof *m.merged);
+	imago_symbol_list_release(&m.here);
+	imago_symbol_list_release(&m.file);
+	return status;
+}
+
+imago_status
+imago_pockets_import(imago_pockets *pockets, unsigned region, uint64_t *num_imported,
+                     imago_error *error)
+{
+import im = {.pockets = pockets, .region = region, .error = error };
+	imago_pocket pocket;
+	if (region == 0 || region >= IMAGO_NUM_REGIONS || pockets->regions[region].bytes == NULL) {
+		return imago_fail(error, IMAGO_EUSAGE, "slot", IMAGO_NO_OFFSET, region,
+		                  IMAGO_NUM_REGIONS - 1);
+	}
+	const imago_addr root = pockets->regions[0].root;
+	const imago_addr from = pockets->regions[region].root;
+	imago_addr_map_init(&im.done, pockets);
+	imago_addr_map_init(&im.queue, pockets);
+	imago_status status = imago_addr_map_put(&im.done, from, root, error);
+	if (status == IMAGO_OK) {
+		status = import_space(&im, from, root);
+	}
+	for (uint64_t i = 1; status == IMAGO_OK && i <= im.queue.num; i++) {
+		const imago_addr next = *imago_addr_map_find(&im.queue, i);
+		const imago_addr copy = *imago_addr_map_find(&im.done, next);
+		if (imago_pocket_of_kind(pockets, copy, IMAGO_POCKET_NAMESPACE, &pocket)) {
+			status = import_space(&im, next, copy);
+		} else {
+			status = copy_items(&im, copy, root);
+		}
+	}
+	imago_addr_map_release(&im.done);
+	imago_addr_map_release(&im.queue);
+	*num_imported = im.num_imported;
+	return status;
+}
+
+/* ---- Detaching, assimilating */
+
+/* Takes away what symbols have from a region. Counts of the region are of no interest any more, and
+ * to write them would copy its pages. */
+static void
+take_away(imago_pockets *pockets, unsigned number)
+{
+	imago_region *region = &pockets->regions[number];
+	uint8_t *bytes = region->bytes;
+	imago_addr address = IMAGO_REGION_START(0);
+	imago_pocket pocket;
+	region->bytes = NULL;
+	while (imago_pocket_at(pockets, address, &pocket)) {
+		if (pocket.zones.kind == IMAGO_POCKET_SYMBOL && pocket.zones.flag == number) {
+			imago_symbol_set(pockets, address, 0);
+		}
+		address += pocket.length;
+	}
+	region->bytes = bytes;
+}
+
+/* Replaces one pointer into the region by one to a copy, which may lead there itself. */
+static imago_status
+replace_pointer(imago_pockets *pockets, imago_addr_map *copies, imago_addr address, uint64_t i,
+                imago_error *error)
+{
+	imago_pocket pocket;
+	(void)imago_pocket_at(pockets, address, &pocket);
+	const imago_addr value = imago_pocket_pointer(&pocket, i);
+	if (pocket.zones.kind == IMAGO_POCKET_SYMBOL && pocket.zones.type == IMAGO_MARK_FUNCTION &&
+	    i == IMAGO_SYMBOL_VALUE) {
+		const imago_status status = imago_symbol_bind(pockets, address, error);
+		if (status == IMAGO_ESTRUCTURE) { /* a function that is none */
+			imago_symbol_set(pockets, address, 0);
+			return IMAGO_OK;
+		}
+		return status;
+	}
+	const uint64_t *known = imago_addr_map_find(copies, value);
+	imago_addr copy;
+	imago_status status = IMAGO_OK;
+	if (known != NULL) {
+		copy = *known;
+		imago_pocket_hold(pockets, copy);
+	} else {
+		status = copy_value(pockets, value, &copy, error);
+		if (status == IMAGO_OK) {
+			status = imago_addr_map_put(copies, value, copy, error);
+			if (status != IMAGO_OK) {
+				imago_pocket_drop(pockets, copy);
+			}
+		}
+	}
+	if (status == IMAGO_OK) {
+		imago_pocket_give(pockets, address, i, copy);
+	}
+	return status;
+}
+
+/* One walk over the main workspace. What it copies may lie behind, or before, where it is. */
+static imago_status
+replace_pointers(imago_pockets *pockets, unsigned region, imago_addr_map *copies, bool *found,
+                 imago_error *error)
+{
+	imago_addr address = IMAGO_REGION_START(0);
+	imago_pocket pocket;
+	imago_status status = IMAGO_OK;
+	*found = false;
+	while (status == IMAGO_OK && imago_pocket_at(pockets, address, &pocket)) {
+		uint64_t first;
+		const uint64_t num = imago_pocket_pointers(&pocket, &first);
+		for (uint64_t i = 0; status == IMAGO_OK && i < num; i++) {
+			(void)imago_pocket_at(pockets, address, &pocket);
+			if (imago_region_of(imago_pocket_pointer(&pocket, i)) == region) {
+				*found = true;
+				status = replace_pointer(pockets, copies, address, i, error);
+			}
+		}
+		(void)imago_pocket_at(pockets, address, &pocket);
+		address += pocket.length;
+	}
+	return status;
+}
+
+imago_status
+imago_pockets_forget(imago_pockets *pockets, unsigned region, bool keep, imago_error *error)
+{
+	if (region == 0 || region >= IMAGO_NUM_REGIONS || pockets->regions[region].bytes == NULL ||
+	    pockets->stack_size > 0) {
+		return imago_fail(error, IMAGO_EUSAGE, "slot", IMAGO_NO_OFFSET, region,
+		                  IMAGO_NUM_REGIONS - 1);
+	}
+	imago_addr_map copies;
+	bool found = true;
+	imago_status status = IMAGO_OK;
+	imago_addr_map_init(&copies, pockets);
+	if (!keep) {
+		take_away(pockets, region);
+	}
+	while (status == IMAGO_OK && found) {
+		status = replace_pointers(pockets, region, &copies, &found, error);
+	}
+	imago_addr_map_release(&copies);
+	if (status == IMAGO_OK) {
+		imago_addr address = IMAGO_REGION_START(0);
+		imago_pocket pocket;
+		for (; imago_pocket_at(pockets, address, &pocket); address += pocket.length) {
+			if (pocket.zones.kind == IMAGO_POCKET_SYMBOL && pocket.zones.flag == region) {
+				imago_symbol_note_import(pockets, address, 0);
+			}
+		}
+		imago_bitmap_release(&pockets->regions[region].claimed, pockets->allocator);
+		pockets->regions[region] = (imago_region){.bytes = NULL};
+	}
+	return status;
+}
+
+imago_status
+imago_pockets_bind_all(imago_pockets *pockets, imago_error *error)
+{
+	imago_addr address = IMAGO_REGION_START(0);
+	imago_pocket pocket;
+	imago_status status = IMAGO_OK;
+	while (status == IMAGO_OK && imago_pocket_at(pockets, address, &pocket)) {
+		const imago_addr value = pocket.zones.kind == IMAGO_POCKET_SYMBOL
+		                             ? imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE)
+		                             : 0;
+		if (value != 0 && pocket.zones.type == IMAGO_MARK_FUNCTION && imago_region_of(value) != 0) {
+			status = imago_symbol_bind(pockets, address, error);
+			(void)imago_pocket_at(pockets, address, &pocket);
+		}
+		address += pocket.length;
+	}
+	return status;
+}
