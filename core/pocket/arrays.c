@@ -186,3 +186,17 @@ imago_array_item(const imago_array *array, uint64_t i)
 	const unsigned here = imago_region_of(array->address);
 	return here == 0 || imago_region_of(value) == here ? value : 0;
 }
+
+bool
+imago_array_name(const imago_array *array, char name[IMAGO_SYMBOL_MAX_NAME], size_t *length)
+{
+	if (array->type != IMAGO_ARRAY_CHAR || array->num > IMAGO_SYMBOL_MAX_NAME) {
+		return false;
+	}
+	for (uint64_t i = 0; i < array->num; i++) {
+		const uint32_t code = imago_array_char(array, i);
+		name[i] = code < 0x80 ? (char)code : '?';
+	}
+	*length = (size_t)array->num;
+	return imago_symbol_is_name(name, *length);
+}

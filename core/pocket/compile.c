@@ -40,8 +40,8 @@ add_word(compiler *c, words *row, uint64_t value, size_t most, const char *what)
 	if (row->num == row->capacity) {
 		const size_t capacity = row->capacity == 0 ? 32 : row->capacity * 2;
 		uint64_t *grown =
-		    imago_scratch_resize(c->pockets, row->items, row->capacity * sizeof *grown,
-		                         capacity * sizeof *grown, what, c->error);
+		    imago_pockets_scratch(c->pockets, row->items, row->capacity * sizeof *grown,
+		                          capacity * sizeof *grown, what, c->error);
 		if (grown == NULL) {
 			return IMAGO_ENOMEM;
 		}
@@ -589,7 +589,7 @@ make_function(compiler *c, imago_addr *out)
 static void
 release_words(compiler *c, words *row)
 {
-	imago_scratch_release(c->pockets, row->items, row->capacity * sizeof *row->items);
+	imago_pockets_scratch_release(c->pockets, row->items, row->capacity * sizeof *row->items);
 }
 
 /* Makes a function of the text; name is its header's. */

@@ -119,22 +119,6 @@ is_namespace(const machine *m, imago_addr value)
 	       imago_region_of(value) == 0;
 }
 
-static bool
-name_of_member(const machine *m, imago_addr constant, path *p)
-{
-	imago_array text;
-	if (!imago_array_at(m->pockets, constant, &text) || text.type != IMAGO_ARRAY_CHAR ||
-	    text.num > sizeof p->name) {
-		return false;
-	}
-	for (uint64_t i = 0; i < text.num; i++) {
-		const uint32_t code = imago_array_char(&text, i);
-		p->name[i] = code < 0x80 ? (char)code : '?';
-	}
-	p->length = (size_t)text.num;
-	return imago_symbol_is_name(p->name, p->length);
-}
-
 static imago_run_end
 enter_member(const machine *m, const frame *f, token t, path *p)
 {
@@ -145,7 +129,9 @@ enter_member(const machine *m, const frame *f, token t, path *p)
 		return imago_region_of(p->value) == 0 ? IMAGO_RUN_DOMAIN : IMAGO_RUN_BROKEN;
 	}
 	p->space = p->value;
-	if (!name_of_member(m, entry(m, f, t), p)) {
+	imago_array text;
+	if (!imago_array_at(m->pockets, entry(m, f, t), &text) ||
+	    !imago_array_name(&text, p->name, &p->length)) {
 		return IMAGO_RUN_BROKEN;
 	}
 	p->symbol = imago_symbol_find(m->pockets, p->space, p->name, p->length);

@@ -12,7 +12,7 @@ imago_addr_map_init(imago_addr_map *map, imago_pockets *pockets)
 void
 imago_addr_map_release(imago_addr_map *map)
 {
-	imago_scratch_release(map->pockets, map->rows, map->capacity * ROW_BYTES);
+	imago_pockets_scratch_release(map->pockets, map->rows, map->capacity * ROW_BYTES);
 	imago_addr_map_init(map, map->pockets);
 }
 
@@ -40,8 +40,8 @@ static imago_status
 grow(imago_addr_map *map, imago_error *error)
 {
 	const uint64_t capacity = map->capacity == 0 ? FIRST_ROWS : map->capacity * 2;
-	uint64_t *rows = imago_scratch_resize(map->pockets, NULL, 0, capacity * ROW_BYTES,
-	                                      "map of addresses", error);
+	uint64_t *rows = imago_pockets_scratch(map->pockets, NULL, 0, capacity * ROW_BYTES,
+	                                       "map of addresses", error);
 	if (rows == NULL) {
 		return IMAGO_ENOMEM;
 	}
@@ -56,7 +56,7 @@ grow(imago_addr_map *map, imago_error *error)
 			row[1] = old[1];
 		}
 	}
-	imago_scratch_release(map->pockets, map->rows, map->capacity * ROW_BYTES);
+	imago_pockets_scratch_release(map->pockets, map->rows, map->capacity * ROW_BYTES);
 	map->rows = rows;
 	map->capacity = capacity;
 	return IMAGO_OK;

@@ -46,11 +46,7 @@ enum { NAMESPACE_NUM_SYMBOLS = 16, NAMESPACE_SIZE = 24, SYMBOL_NAME = 32 };
 /* Numbers of pointers of a local symbol table and a function. */
 enum { LST_SPACE = 0, LST_FIRST = 1, FUNCTION_LST = 0, FUNCTION_BODY = 1 };
 
-/* Memory that belongs to the pockets until it is released: as imago_resize and imago_release. */
-void *imago_scratch_resize(imago_pockets *pockets, void *block, uint64_t old_size,
-                           uint64_t new_size, const char *what, imago_error *error) IMAGO_NODISCARD;
-void imago_scratch_release(imago_pockets *pockets, void *block, uint64_t size);
-void imago_scratch_release_all(imago_pockets *pockets);
+void imago_pockets_scratch_release_all(imago_pockets *pockets);
 
 /* A symbol that is in no tree yet; the count is the caller's. */
 imago_status imago_symbol_make(imago_pockets *pockets, imago_addr space, const char *name,
@@ -59,6 +55,9 @@ imago_status imago_symbol_make(imago_pockets *pockets, imago_addr space, const c
 /* As imago_symbol_set, of a value that is not to be looked at. */
 void imago_symbol_take(imago_pockets *pockets, imago_addr symbol, imago_addr value,
                        imago_symbol_mark mark, unsigned region);
+
+/* The name that characters are; false where they are none. */
+bool imago_array_name(const imago_array *array, char name[IMAGO_SYMBOL_MAX_NAME], size_t *length);
 
 /* The name's place in order: negative, 0, positive. Bytes are compared as unsigned. */
 int imago_name_compare(const char *a, size_t a_length, const char *b, size_t b_length);

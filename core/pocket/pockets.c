@@ -33,7 +33,7 @@ imago_pockets_release(imago_pockets *pockets)
 	for (unsigned i = 1; i < IMAGO_NUM_REGIONS; i++) {
 		imago_bitmap_release(&pockets->regions[i].claimed, pockets->allocator);
 	}
-	imago_scratch_release_all(pockets);
+	imago_pockets_scratch_release_all(pockets);
 	imago_pockets_init_empty(pockets, pockets->allocator);
 }
 

@@ -30,8 +30,8 @@ link_block(imago_pockets *pockets, imago_scratch *block, uint64_t size)
 }
 
 void *
-imago_scratch_resize(imago_pockets *pockets, void *block, uint64_t old_size, uint64_t new_size,
-                     const char *what, imago_error *error)
+imago_pockets_scratch(imago_pockets *pockets, void *block, uint64_t old_size, uint64_t new_size,
+                      const char *what, imago_error *error)
 {
 	imago_scratch *old = block != NULL ? (imago_scratch *)block - 1 : NULL;
 	const uint64_t head = sizeof *old;
@@ -55,7 +55,7 @@ imago_scratch_resize(imago_pockets *pockets, void *block, uint64_t old_size, uin
 }
 
 void
-imago_scratch_release(imago_pockets *pockets, void *block, uint64_t size)
+imago_pockets_scratch_release(imago_pockets *pockets, void *block, uint64_t size)
 {
 	if (block != NULL) {
 		imago_scratch *old = (imago_scratch *)block - 1;
@@ -65,7 +65,7 @@ imago_scratch_release(imago_pockets *pockets, void *block, uint64_t size)
 }
 
 void
-imago_scratch_release_all(imago_pockets *pockets)
+imago_pockets_scratch_release_all(imago_pockets *pockets)
 {
 	while (pockets->scratch != NULL) {
 		imago_scratch *block = pockets->scratch;

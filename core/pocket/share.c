@@ -274,8 +274,8 @@ import_space(import *im, imago_addr from, imago_addr space)
 	uint64_t i = 0;
 	if (status == IMAGO_OK) {
 		m.capacity = m.here.num + m.file.num + 1;
-		m.merged = imago_scratch_resize(im->pockets, NULL, 0, m.capacity * sizeof *m.merged,
-		                                "list of symbols", im->error);
+		m.merged = imago_pockets_scratch(im->pockets, NULL, 0, m.capacity * sizeof *m.merged,
+		                                 "list of symbols", im->error);
 		status = m.merged != NULL ? IMAGO_OK : IMAGO_ENOMEM;
 	}
 	for (uint64_t j = 0; status == IMAGO_OK && j < m.file.num; j++) {
@@ -287,7 +287,7 @@ import_space(import *im, imago_addr from, imago_addr space)
 		}
 		imago_symbols_level(im->pockets, space, m.merged, m.num);
 	}
-	imago_scratch_release(im->pockets, m.merged, m.capacity * sizeof *m.merged);
+	imago_pockets_scratch_release(im->pockets, m.merged, m.capacity * sizeof *m.merged);
 	imago_symbol_list_release(&m.here);
 	imago_symbol_list_release(&m.file);
 	return status;

@@ -52,8 +52,8 @@ add_row(survey *s, unsigned region, imago_addr address)
 	if (s->num[region] == s->capacity[region]) {
 		const uint64_t capacity = s->capacity[region] == 0 ? 64 : s->capacity[region] * 2;
 		row *grown =
-		    imago_scratch_resize(s->pockets, s->rows[region], s->capacity[region] * sizeof *grown,
-		                         capacity * sizeof *grown, "list of pockets", s->error);
+		    imago_pockets_scratch(s->pockets, s->rows[region], s->capacity[region] * sizeof *grown,
+		                          capacity * sizeof *grown, "list of pockets", s->error);
 		if (grown == NULL) {
 			return IMAGO_ENOMEM;
 		}
@@ -259,6 +259,32 @@ look_at_table(survey *s, const imago_pocket *pocket)
 	}
 }
 
+/* A name behind a dot is a name, a comment text. */
+static bool
+constants_fit(const survey *s, const imago_pocket *table, const imago_pocket *body, uint64_t *at)
+{
+	const uint64_t num_symbols = pocket_half(table->contents + LST_NUM_SYMBOLS);
+	const uint32_t num = imago_body_number(body, BODY_NUM_TOKENS);
+	for (uint32_t i = 0; i < num; i++) {
+		const token t = imago_body_token(body, i);
+		char name[IMAGO_SYMBOL_MAX_NAME];
+		size_t length;
+		imago_array text;
+		if (t.kind != TOKEN_MEMBER && t.kind != TOKEN_COMMENT) {
+			continue;
+		}
+		*at = i;
+		if (!imago_array_at(s->pockets,
+		                    imago_pocket_pointer(table, LST_FIRST + num_symbols + t.operand),
+		                    &text) ||
+		    text.type != IMAGO_ARRAY_CHAR ||
+		    (t.kind == TOKEN_MEMBER && !imago_array_name(&text, name, &length))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void
 look_at_function(survey *s, const imago_pocket *pocket)
 {
@@ -282,7 +308,8 @@ look_at_function(survey *s, const imago_pocket *pocket)
 	}
 	if (!imago_body_is_sound(&body, pocket->zones.type,
 	                         pocket_half(table.contents + LST_NUM_SYMBOLS),
-	                         pocket_half(table.contents + LST_NUM_CONSTANTS), &at)) {
+	                         pocket_half(table.contents + LST_NUM_CONSTANTS), &at) ||
+	    !constants_fit(s, &table, &body, &at)) {
 		tell(s, IMAGO_PROBLEM_BODY, body.address, at, imago_body_token(&body, (uint32_t)at).kind,
 		     UINT64_MAX);
 	}
@@ -391,8 +418,8 @@ find_circles(survey *s)
 	for (unsigned r = 0; r < IMAGO_NUM_REGIONS; r++) {
 		total += s->num[r];
 	}
-	row **listed = imago_scratch_resize(s->pockets, NULL, 0, (total + 1) * sizeof *listed,
-	                                    "list of pockets", s->error);
+	row **listed = imago_pockets_scratch(s->pockets, NULL, 0, (total + 1) * sizeof *listed,
+	                                     "list of pockets", s->error);
 	uint64_t num = 0;
 	if (listed == NULL) {
 		return IMAGO_ENOMEM;
@@ -407,7 +434,7 @@ find_circles(survey *s)
 	for (uint64_t i = 0; i < num; i++) {
 		take_away(s, listed[i], listed, &num);
 	}
-	imago_scratch_release(s->pockets, listed, (total + 1) * sizeof *listed);
+	imago_pockets_scratch_release(s->pockets, listed, (total + 1) * sizeof *listed);
 	for (unsigned r = 0; num < total && r < IMAGO_NUM_REGIONS; r++) {
 		for (uint64_t i = 0; i < s->num[r]; i++) {
 			if (s->rows[r][i].waiting > 0) {
@@ -443,8 +470,13 @@ count_roots(survey *s)
 static void
 compare_count(survey *s, const imago_pocket *pocket, const row *here)
 {
-	if (pocket->zones.kind != IMAGO_POCKET_FREE && pocket->count != IMAGO_POCKET_STICKY &&
-	    pocket->count != here->count) {
+	if (pocket->zones.kind == IMAGO_POCKET_FREE) {
+		return;
+	}
+	if (s->options->is_file && here->count == 0) {
+		tell_of(s, IMAGO_PROBLEM_FREE, pocket);
+	}
+	if (pocket->count != IMAGO_POCKET_STICKY && pocket->count != here->count) {
 		tell(s, IMAGO_PROBLEM_COUNT, pocket->address, UINT64_MAX, pocket->count, here->count);
 	}
 }
@@ -503,7 +535,7 @@ imago_pockets_survey(imago_pockets *pockets, const imago_survey_options *options
 		status = look_at_all(&s);
 	}
 	for (unsigned r = 0; r < IMAGO_NUM_REGIONS; r++) {
-		imago_scratch_release(pockets, s.rows[r], s.capacity[r] * sizeof *s.rows[r]);
+		imago_pockets_scratch_release(pockets, s.rows[r], s.capacity[r] * sizeof *s.rows[r]);
 	}
 	if (num_pockets != NULL) {
 		*num_pockets = total;

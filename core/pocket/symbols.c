@@ -223,8 +223,8 @@ add_to_list(imago_symbol_list *list, imago_addr symbol, uint64_t most, imago_err
 	if (list->num == list->capacity) {
 		const uint64_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
 		imago_addr *grown =
-		    imago_scratch_resize(list->pockets, list->symbols, list->capacity * sizeof *grown,
-		                         capacity * sizeof *grown, "list of symbols", error);
+		    imago_pockets_scratch(list->pockets, list->symbols, list->capacity * sizeof *grown,
+		                          capacity * sizeof *grown, "list of symbols", error);
 		if (grown == NULL) {
 			return IMAGO_ENOMEM;
 		}
@@ -274,7 +274,8 @@ imago_symbol_list_create(imago_symbol_list *list, imago_pockets *pockets, imago_
 void
 imago_symbol_list_release(imago_symbol_list *list)
 {
-	imago_scratch_release(list->pockets, list->symbols, list->capacity * sizeof *list->symbols);
+	imago_pockets_scratch_release(list->pockets, list->symbols,
+	                              list->capacity * sizeof *list->symbols);
 	*list = (imago_symbol_list){.pockets = list->pockets};
 }
 

@@ -188,6 +188,13 @@ IMAGO_API imago_status imago_pockets_push(imago_pockets *pockets, imago_addr val
 IMAGO_API imago_addr imago_pockets_pop(imago_pockets *pockets); /* the count is the caller's */
 IMAGO_API void imago_pockets_cut(imago_pockets *pockets, size_t size); /* drops all above */
 
+/* Memory that belongs to the pockets until it is released: as imago_resize and imago_release. What
+ * an operation that was ended from outside has left is given back with the pockets. */
+IMAGO_API void *imago_pockets_scratch(imago_pockets *pockets, void *block, uint64_t old_size,
+                                      uint64_t new_size, const char *what,
+                                      imago_error *error) IMAGO_NODISCARD;
+IMAGO_API void imago_pockets_scratch_release(imago_pockets *pockets, void *block, uint64_t size);
+
 /* ---- Symbols (symbols.c): a binary tree for each namespace, by the bytes of their names */
 
 /* Pointers of a symbol and of a namespace, by number. */
@@ -344,7 +351,7 @@ typedef enum imago_pocket_problem {
 	IMAGO_PROBLEM_MARK,    /* a symbol that says something else of its value */
 	IMAGO_PROBLEM_BODY,    /* tokens that make no sense */
 	IMAGO_PROBLEM_CIRCLE,  /* arrays that contain themselves */
-	IMAGO_PROBLEM_FREE,    /* a free pocket in a file */
+	IMAGO_PROBLEM_FREE,    /* a free pocket in a file, or one that nothing leads to */
 	IMAGO_NUM_POCKET_PROBLEMS,
 } imago_pocket_problem;
 
