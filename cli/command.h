@@ -92,5 +92,6 @@ extern const struct command tier_command;
 extern const struct command attach_command;
 extern const struct command map_command;
 extern const struct command twin_command;
+extern const struct command workspace_command;
 
 #endif

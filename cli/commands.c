@@ -8,9 +8,10 @@
 #include "output.h"
 
 static const struct command *const commands[] = {
-    &info_command, &check_command, &convert_command, &digest_command, &diff_command,
-    &dump_command, &set_command,   &make_command,    &mutate_command, &reduce_command,
-    &run_command,  &tier_command,  &attach_command,  &map_command,    &twin_command,
+    &info_command,   &check_command,  &convert_command, &digest_command,
+    &diff_command,   &dump_command,   &set_command,     &make_command,
+    &mutate_command, &reduce_command, &run_command,     &tier_command,
+    &attach_command, &map_command,    &twin_command,    &workspace_command,
 };
 
 enum { NUM_COMMANDS = sizeof commands / sizeof commands[0] };

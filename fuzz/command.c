@@ -11,10 +11,9 @@
  * reads says the same again; a file is changed by no command that fails, or that only reads; no
  * file appears that was not named, and none outside the folder; no descriptor stays open.
  *
- * Left out: reduce --command, which runs a shell; attach, which forks; and map --run, which maps
- * more than --memory says. A crash within a command
- * happens in the temporary folder; where libFuzzer is given no -artifact_prefix, it leaves its
- * input there. */
+ * Left out: reduce --command, which runs a shell; attach and workspace --processes, which fork; and
+ * map --run, which maps more than --memory says. A crash within a command happens in the temporary
+ * folder; where libFuzzer is given no -artifact_prefix, it leaves its input there. */
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -157,7 +156,8 @@ split(line *l)
 		/* --command and --run, and what they may be shortened to; a command that forks. */
 		const bool runs_shell = strncmp(word, "--c", 3) == 0 && strstr(l->text, "reduce") != NULL;
 		const bool maps_more = strncmp(word, "--r", 3) == 0 && strstr(l->text, "map") != NULL;
-		if (!runs_shell && !maps_more && strcmp(word, "attach") != 0) {
+		const bool forks = strncmp(word, "--p", 3) == 0 && strstr(l->text, "workspace") != NULL;
+		if (!runs_shell && !maps_more && !forks && strcmp(word, "attach") != 0) {
 			l->words[l->num_words++] = word;
 		}
 	}
