@@ -33,6 +33,13 @@ pocket_set_half(uint8_t *bytes, uint32_t value)
 	imago_store_u32(bytes, value, IMAGO_LITTLE_ENDIAN);
 }
 
+/* The contents of a pocket of region 0 that is known to be there. */
+IMAGO_ALWAYS_INLINE uint8_t *
+pocket_contents(const imago_pockets *pockets, imago_addr address)
+{
+	return pockets->regions[0].bytes + (address - IMAGO_REGION_START(0)) + IMAGO_POCKET_HEADER;
+}
+
 /* What is at the head of a local symbol table's contents, in words of 4 bytes. */
 enum { LST_NUM_SYMBOLS = 0, LST_NUM_CONSTANTS = 4, LST_POINTERS = 8 };
 

@@ -37,8 +37,9 @@ imago_pockets_release(imago_pockets *pockets)
 	imago_pockets_init_empty(pockets, pockets->allocator);
 }
 
-uint8_t *
-imago_pocket_bytes(const imago_pockets *pockets, imago_addr address, uint64_t length)
+/* The bytes from an address on, and how many there are in its region: at least length, or NULL. */
+IMAGO_ALWAYS_INLINE uint8_t *
+bytes_from(const imago_pockets *pockets, imago_addr address, uint64_t length, uint64_t *left)
 {
 	const unsigned number = imago_region_of(address);
 	if (number == IMAGO_NUM_REGIONS) {
@@ -46,20 +47,30 @@ imago_pocket_bytes(const imago_pockets *pockets, imago_addr address, uint64_t le
 	}
 	const imago_region *region = &pockets->regions[number];
 	const uint64_t at = address - IMAGO_REGION_START(number);
-	return region->bytes != NULL && imago_range_fits(at, length, region->used) ? region->bytes + at
-	                                                                           : NULL;
+	if (region->bytes == NULL || !imago_range_fits(at, length, region->used)) {
+		return NULL;
+	}
+	*left = region->used - at;
+	return region->bytes + at;
+}
+
+uint8_t *
+imago_pocket_bytes(const imago_pockets *pockets, imago_addr address, uint64_t length)
+{
+	uint64_t left;
+	return bytes_from(pockets, address, length, &left);
 }
 
 bool
 imago_pocket_at(const imago_pockets *pockets, imago_addr address, imago_pocket *out)
 {
-	uint8_t *bytes = imago_pocket_bytes(pockets, address, IMAGO_POCKET_LEAST);
+	uint64_t left;
+	uint8_t *bytes = bytes_from(pockets, address, IMAGO_POCKET_LEAST, &left);
 	if (bytes == NULL || address % IMAGO_POCKET_GRAIN != 0) {
 		return false;
 	}
 	const uint64_t length = pocket_word(bytes + POCKET_AT_LENGTH);
-	if (length < IMAGO_POCKET_LEAST || length % IMAGO_POCKET_GRAIN != 0 ||
-	    imago_pocket_bytes(pockets, address, length) == NULL) {
+	if (length < IMAGO_POCKET_LEAST || length % IMAGO_POCKET_GRAIN != 0 || length > left) {
 		return false;
 	}
 	*out = (imago_pocket){

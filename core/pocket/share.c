@@ -145,40 +145,86 @@ copy_items(import *im, imago_addr copy, imago_addr parent)
 	return status;
 }
 
+/* Symbols of a sorted file are near its beginning: a bit for each grain of all would be too many.
+ */
+static imago_status
+grow_claimed(const import *im, imago_bitmap *claimed, uint64_t grain)
+{
+	enum { WORD_BITS = 64, FIRST_WORDS = 64 };
+	imago_bitmap grown;
+	const uint64_t words = claimed->num_bits / WORD_BITS;
+	uint64_t wanted = words == 0 ? FIRST_WORDS : words * 2;
+	wanted = wanted * WORD_BITS > grain ? wanted : grain / WORD_BITS + 1;
+	const imago_status status =
+	    imago_bitmap_create(&grown, wanted * WORD_BITS, im->pockets->allocator, im->error);
+	if (status == IMAGO_OK) {
+		for (uint64_t i = 0; i < words; i++) {
+			grown.words[i] = claimed->words[i];
+		}
+		imago_bitmap_release(claimed, im->pockets->allocator);
+		*claimed = grown;
+	}
+	return status;
+}
+
 /* A pointer to what stays in the file takes over the count that the file has for it. */
 static imago_status
 take_count(import *im, imago_addr from, imago_addr value)
 {
-	imago_region *region = &im->pockets->regions[im->region];
+	imago_bitmap *claimed = &im->pockets->regions[im->region].claimed;
 	const uint64_t grain = (from - IMAGO_REGION_START(im->region)) / IMAGO_POCKET_GRAIN;
-	if (region->claimed.num_bits == 0) {
-		const imago_status status = imago_bitmap_create(
-		    &region->claimed, region->used / IMAGO_POCKET_GRAIN, im->pockets->allocator, im->error);
+	if (grain >= claimed->num_bits) {
+		const imago_status status = grow_claimed(im, claimed, grain);
 		if (status != IMAGO_OK) {
 			return status;
 		}
 	}
-	if (grain < region->claimed.num_bits && !imago_bitmap_test(&region->claimed, grain)) {
-		imago_bitmap_set(&region->claimed, grain);
+	if (!imago_bitmap_test(claimed, grain)) {
+		imago_bitmap_set(claimed, grain);
 	} else {
 		imago_pocket_hold(im->pockets, value);
 	}
 	return IMAGO_OK;
 }
 
-/* Gives a symbol of the main workspace what a symbol of the file has. */
+/* A symbol of the file, decoded. */
+typedef struct file_symbol {
+	imago_addr address;
+	const char *name; /* in the file's bytes, which do not move */
+	size_t length;
+	imago_symbol_mark mark;
+	imago_addr value;
+} file_symbol;
+
 static imago_status
-give_value(import *im, imago_addr to, imago_addr from, imago_addr space)
+decode_symbol(const import *im, imago_addr address, file_symbol *out)
 {
 	imago_pocket pocket;
-	(void)imago_pocket_at(im->pockets, from, &pocket);
-	const imago_symbol_mark mark = pocket.zones.type;
-	imago_addr value = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE);
-	const bool is_copied = mark == IMAGO_MARK_NAMESPACE || mark == IMAGO_MARK_SPACES;
-	imago_status status =
-	    is_copied ? copy_later(im, value, space, &value) : take_count(im, from, value);
+	out->address = address;
+	out->name = imago_pocket_at(im->pockets, address, &pocket)
+	                ? imago_symbol_name(&pocket, &out->length)
+	                : NULL;
+	if (out->name == NULL || !imago_symbol_is_name(out->name, out->length)) {
+		return imago_fail(im->error, IMAGO_ESTRUCTURE, "name of a symbol", IMAGO_NO_OFFSET, address,
+		                  0);
+	}
+	out->mark = pocket.zones.type;
+	out->value = pocket.zones.type == IMAGO_MARK_NOTHING
+	                 ? 0
+	                 : imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE);
+	return IMAGO_OK;
+}
+
+/* Gives a symbol of the main workspace what a symbol of the file has. */
+static imago_status
+give_value(import *im, imago_addr to, const file_symbol *from, imago_addr space)
+{
+	imago_addr value = from->value;
+	const bool is_copied = from->mark == IMAGO_MARK_NAMESPACE || from->mark == IMAGO_MARK_SPACES;
+	imago_status status = is_copied ? copy_later(im, from->value, space, &value)
+	                                : take_count(im, from->address, value);
 	if (status == IMAGO_OK) {
-		imago_symbol_take(im->pockets, to, value, mark, im->region);
+		imago_symbol_take(im->pockets, to, value, from->mark, im->region);
 		im->num_imported++;
 	}
 	return status;
@@ -196,69 +242,61 @@ has_value(const imago_pockets *pockets, imago_addr symbol)
 /* Both lists ascend: their names are merged, and the tree is made of the result. */
 typedef struct merger {
 	imago_symbol_list here, file;
+	file_symbol last; /* of the file's */
 	imago_addr *merged;
 	uint64_t num, capacity;
 } merger;
 
 static int
-compare_names(const imago_pockets *pockets, imago_addr a, imago_addr b)
-{
-	imago_pocket one;
-	imago_pocket other;
-	size_t lengths[2] = {0, 0};
-	if (!imago_pocket_at(pockets, a, &one) || !imago_pocket_at(pockets, b, &other)) {
-		return 0;
-	}
-	const char *name = imago_symbol_name(&one, &lengths[0]);
-	const char *other_name = imago_symbol_name(&other, &lengths[1]);
-	return name == NULL || other_name == NULL
-	           ? 0
-	           : imago_name_compare(name, lengths[0], other_name, lengths[1]);
-}
-
-/* A symbol of the file that the main workspace does not have. *made is 0 if it cannot have it. */
-static imago_status
-add_symbol(import *im, imago_addr from, imago_addr space, imago_addr *made)
+compare_name(const imago_pockets *pockets, imago_addr symbol, const file_symbol *other)
 {
 	imago_pocket pocket;
 	size_t length = 0;
 	const char *name =
-	    imago_pocket_at(im->pockets, from, &pocket) ? imago_symbol_name(&pocket, &length) : NULL;
-	*made = 0;
-	if (name == NULL || !imago_symbol_is_name(name, length)) {
-		return imago_fail(im->error, IMAGO_ESTRUCTURE, "name of a symbol", IMAGO_NO_OFFSET, from,
-		                  0);
-	}
-	return imago_symbol_make(im->pockets, space, name, length, made, im->error);
+	    imago_pocket_at(pockets, symbol, &pocket) ? imago_symbol_name(&pocket, &length) : NULL;
+	return name != NULL ? imago_name_compare(name, length, other->name, other->length) : 0;
+}
+
+/* Names of a tree that lies about its order would make one of the main workspace that does. */
+static imago_status
+require_order(const import *im, const merger *m, const file_symbol *from)
+{
+	return m->last.name == NULL ||
+	               imago_name_compare(m->last.name, m->last.length, from->name, from->length) < 0
+	           ? IMAGO_OK
+	           : imago_fail(im->error, IMAGO_ESTRUCTURE, "tree of symbols", IMAGO_NO_OFFSET,
+	                        from->address, 0);
 }
 
 static imago_status
 merge_one(import *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
 {
-	const imago_addr from = m->file.symbols[j];
+	file_symbol from;
 	int order = -1;
+	imago_status status = decode_symbol(im, m->file.symbols[j], &from);
+	if (status == IMAGO_OK) {
+		status = require_order(im, m, &from);
+	}
+	if (status != IMAGO_OK) {
+		return status;
+	}
+	m->last = from;
 	while (*i < m->here.num &&
-	       (order = compare_names(im->pockets, m->here.symbols[*i], from)) < 0) {
+	       (order = compare_name(im->pockets, m->here.symbols[*i], &from)) < 0) {
 		m->merged[m->num++] = m->here.symbols[(*i)++];
 	}
-	if (!has_value(im->pockets, from)) {
+	if (from.value == 0) {
 		return IMAGO_OK;
 	}
 	if (*i < m->here.num && order == 0) {
 		const imago_addr here = m->here.symbols[*i];
-		return has_value(im->pockets, here) ? IMAGO_OK : give_value(im, here, from, space);
+		return has_value(im->pockets, here) ? IMAGO_OK : give_value(im, here, &from, space);
 	}
 	imago_addr made;
-	imago_status status = add_symbol(im, from, space, &made);
+	status = imago_symbol_make(im->pockets, space, from.name, from.length, &made, im->error);
 	if (status == IMAGO_OK) {
-		/* In a file whose tree lies about its order the main one's would, too. */
-		if (m->num > 0 && compare_names(im->pockets, m->merged[m->num - 1], made) >= 0) {
-			imago_pocket_drop(im->pockets, made);
-			return imago_fail(im->error, IMAGO_ESTRUCTURE, "tree of symbols", IMAGO_NO_OFFSET, from,
-			                  0);
-		}
 		m->merged[m->num++] = made;
-		status = give_value(im, made, from, space);
+		status = give_value(im, made, &from, space);
 	}
 	return status;
 }

@@ -177,7 +177,7 @@ follow(survey *s, const imago_pocket *from, uint64_t i, imago_addr value, uint32
 		target->count += weight(s, from, i);
 		target->waiting += from->zones.kind == IMAGO_POCKET_ARRAY;
 	}
-	if ((kinds >> to.zones.kind & 1) == 0 || to.zones.kind >= IMAGO_NUM_POCKET_KINDS) {
+	if (to.zones.kind >= IMAGO_NUM_POCKET_KINDS || (kinds >> to.zones.kind & 1) == 0) {
 		tell(s, IMAGO_PROBLEM_KIND, from->address, i, to.zones.kind, UINT64_MAX);
 	}
 }

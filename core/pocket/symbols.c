@@ -123,10 +123,10 @@ imago_symbol_make(imago_pockets *pockets, imago_addr space, const char *name, si
 	const imago_zones zones = {.kind = IMAGO_POCKET_SYMBOL, .size = (uint8_t)length};
 	const imago_status status = imago_pocket_make(pockets, zones, SYMBOL_NAME + length, out, error);
 	if (status == IMAGO_OK) {
-		imago_pocket symbol;
-		(void)imago_pocket_at(pockets, *out, &symbol);
-		memcpy(symbol.contents + SYMBOL_NAME, copy, length);
-		imago_pocket_put(pockets, *out, IMAGO_SYMBOL_SPACE, space);
+		uint8_t *contents = pocket_contents(pockets, *out);
+		memcpy(contents + SYMBOL_NAME, copy, length);
+		imago_pocket_hold(pockets, space);
+		pocket_set_word(contents + (size_t)8 * IMAGO_SYMBOL_SPACE, space);
 	}
 	return status;
 }
@@ -185,12 +185,13 @@ void
 imago_symbol_take(imago_pockets *pockets, imago_addr symbol, imago_addr value,
                   imago_symbol_mark mark, unsigned region)
 {
-	imago_pocket pocket;
-	(void)imago_pocket_at(pockets, symbol, &pocket);
-	uint8_t *zones = pocket.contents - IMAGO_POCKET_HEADER + POCKET_AT_ZONES;
+	uint8_t *contents = pocket_contents(pockets, symbol);
+	uint8_t *zones = contents - IMAGO_POCKET_HEADER + POCKET_AT_ZONES;
+	const imago_addr before = pocket_word(contents + (size_t)8 * IMAGO_SYMBOL_VALUE);
 	zones[1] = (uint8_t)mark;
 	zones[3] = (uint8_t)region;
-	imago_pocket_give(pockets, symbol, IMAGO_SYMBOL_VALUE, value);
+	pocket_set_word(contents + (size_t)8 * IMAGO_SYMBOL_VALUE, value);
+	imago_pocket_drop(pockets, before);
 }
 
 void
@@ -239,7 +240,9 @@ imago_status
 imago_symbol_list_create(imago_symbol_list *list, imago_pockets *pockets, imago_addr space,
                          imago_error *error)
 {
-	imago_addr path[IMAGO_SYMBOL_MAX_DEPTH + 1];
+	struct {
+		imago_addr symbol, right;
+	} path[IMAGO_SYMBOL_MAX_DEPTH + 1];
 	unsigned depth = 0;
 	imago_pocket pocket;
 	*list = (imago_symbol_list){.pockets = pockets};
@@ -256,17 +259,16 @@ imago_symbol_list_create(imago_symbol_list *list, imago_pockets *pockets, imago_
 			                  IMAGO_SYMBOL_MAX_DEPTH);
 		}
 		if (next != 0) {
-			path[depth++] = next;
+			path[depth].symbol = next;
+			path[depth++].right = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_RIGHT);
 			next = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_LEFT);
 			continue;
 		}
-		const imago_addr symbol = path[--depth];
-		const imago_status status = add_to_list(list, symbol, most, error);
+		const imago_status status = add_to_list(list, path[--depth].symbol, most, error);
 		if (status != IMAGO_OK) {
 			return status;
 		}
-		(void)imago_pocket_at(pockets, symbol, &pocket);
-		next = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_RIGHT);
+		next = path[depth].right;
 	}
 	return IMAGO_OK;
 }
@@ -284,9 +286,10 @@ imago_symbol_list_release(imago_symbol_list *list)
 static void
 link_symbol(imago_pockets *pockets, imago_addr from, uint64_t pointer, imago_addr to)
 {
-	imago_pocket pocket;
-	if (imago_pocket_at(pockets, from, &pocket)) {
-		pocket_set_word(pocket.contents + pointer * 8, to);
+	uint8_t *word =
+	    imago_pocket_bytes(pockets, from + IMAGO_POCKET_HEADER + pointer * 8, sizeof to);
+	if (word != NULL) {
+		pocket_set_word(word, to);
 	}
 }
 

@@ -90,4 +90,7 @@ void bench_twin_rows(const char *path, unsigned num_rounds);
 /* bench_tier.c: on an image of its own, of that size. */
 unsigned bench_tier_rows(uint64_t mib);
 
+/* bench_workspace.c: on a library of its own, of so many MiB. */
+unsigned bench_workspace_rows(uint64_t mib, unsigned num_rounds);
+
 #endif

@@ -70,6 +70,7 @@ each_lie_is_told(void **state)
 	    {s.vector + 8, 4, 7, BIT(COUNT)},
 	    {s.vector + 12, 1, IMAGO_NUM_POCKET_KINDS, BIT(ZONES) | BIT(KIND)},
 	    {s.vector + 12, 1, IMAGO_POCKET_BODY, BIT(KIND)},
+	    {s.vector + 12, 1, 58, BIT(ZONES) | BIT(KIND)}, /* past the bits of a word */
 	    {s.vector + 13, 1, IMAGO_NUM_ARRAY_TYPES, BIT(ZONES)},
 	    {s.vector + 14, 1, 9, BIT(ZONES)},
 	    {s.vector + 15, 1, 1, BIT(ZONES)},
