@@ -8,7 +8,7 @@ static const uint32_t codes[NUM_PRIMITIVES] = {
 };
 
 unsigned
-primitive_of(uint32_t code)
+imago_primitive_of(uint32_t code)
 {
 	unsigned number = 0;
 	while (number < NUM_PRIMITIVES && codes[number] != code) {
@@ -18,7 +18,7 @@ primitive_of(uint32_t code)
 }
 
 uint32_t
-primitive_code(unsigned number)
+imago_primitive_code(unsigned number)
 {
 	return number < NUM_PRIMITIVES ? codes[number] : 0xFFFD;
 }

@@ -280,7 +280,7 @@ put_token(const imago_pockets *pockets, const function_view *f, token t, token b
 		put_constant(pockets, f, t, writer);
 		break;
 	case TOKEN_PRIMITIVE:
-		put_code(writer, primitive_code(t.operand));
+		put_code(writer, imago_primitive_code(t.operand));
 		break;
 	default:
 		put_text(writer, t.kind < NUM_TOKEN_KINDS ? texts[t.kind] : "?");

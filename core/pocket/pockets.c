@@ -4,7 +4,12 @@
 #include "imago/checked.h"
 #include "pocket_private.h"
 
-enum { FIRST_CAPACITY = 1 << 14, SCARCE_LISTS = IMAGO_NUM_FREE_LISTS - 1 };
+enum {
+	FIRST_CAPACITY = 1 << 14,
+	MOST_DOUBLED = 1 << 20,
+	QUARTER = 4,
+	SCARCE_LISTS = IMAGO_NUM_FREE_LISTS - 1,
+};
 
 /* A pocket that waits to be freed is linked through its count: the number of its grain, plus one.
  */
@@ -326,7 +331,7 @@ take_free(imago_pockets *pockets, uint64_t length)
 	return found != 0 ? found : take_from(pockets, &pockets->free[SCARCE_LISTS], length);
 }
 
-/* Twice as much, or as much as there may be. */
+/* Twice as much while it is little, then a quarter more; or as much as there may be. */
 static imago_status
 grow(imago_pockets *pockets, uint64_t length, imago_error *error)
 {
@@ -338,7 +343,9 @@ grow(imago_pockets *pockets, uint64_t length, imago_error *error)
 		                  LARGEST_MAIN - region->used);
 	}
 	const uint64_t needed = region->used + length;
-	uint64_t wanted = region->capacity < FIRST_CAPACITY / 2 ? FIRST_CAPACITY : region->capacity * 2;
+	const uint64_t more =
+	    region->capacity < MOST_DOUBLED ? region->capacity : region->capacity / QUARTER;
+	uint64_t wanted = region->capacity + (more < FIRST_CAPACITY ? FIRST_CAPACITY : more);
 	wanted = wanted > LARGEST_MAIN ? LARGEST_MAIN : wanted;
 	wanted = wanted > region->capacity && wanted - region->capacity > left ? needed : wanted;
 	wanted = wanted < needed ? needed : wanted;

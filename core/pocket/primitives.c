@@ -5,7 +5,7 @@
 #include "tokens.h"
 
 bool
-apl_spend(apl_call *call, uint64_t num_elements)
+imago_apl_spend(apl_call *call, uint64_t num_elements)
 {
 	enum { ELEMENTS_PER_FUEL = 16 };
 	const uint64_t amount = 1 + num_elements / ELEMENTS_PER_FUEL;
@@ -123,7 +123,7 @@ scalar_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *ou
 	if (!imago_array_at(call->pockets, right, &from) || from.type != IMAGO_ARRAY_NUMBER) {
 		return IMAGO_RUN_DOMAIN;
 	}
-	if (!apl_spend(call, from.num)) {
+	if (!imago_apl_spend(call, from.num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	const imago_run_end result = make_numbers(call, &from, from.rank, out);
@@ -204,7 +204,7 @@ scalar_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right
 		return IMAGO_RUN_DOMAIN;
 	}
 	imago_run_end result = conform(&a, &b, &shaped);
-	if (result == IMAGO_RUN_DONE && !apl_spend(call, shaped->num)) {
+	if (result == IMAGO_RUN_DONE && !imago_apl_spend(call, shaped->num)) {
 		result = IMAGO_RUN_FUEL;
 	}
 	if (result == IMAGO_RUN_DONE) {
@@ -257,7 +257,7 @@ reduce_row(unsigned number, const imago_array *from, uint64_t begin, uint64_t le
 }
 
 imago_run_end
-apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
+imago_apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
 {
 	imago_array from;
 	imago_array to;
@@ -267,7 +267,7 @@ apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
 	if (!imago_array_at(call->pockets, right, &from) || from.type != IMAGO_ARRAY_NUMBER) {
 		return IMAGO_RUN_DOMAIN;
 	}
-	if (!apl_spend(call, from.num)) {
+	if (!imago_apl_spend(call, from.num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	const uint64_t length = from.rank > 0 ? from.shape[from.rank - 1] : 1;
@@ -277,7 +277,7 @@ apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
 	}
 	(void)imago_array_at(call->pockets, right, &from);
 	(void)imago_array_at(call->pockets, *out, &to);
-	if (!apl_spend(call, to.num)) {
+	if (!imago_apl_spend(call, to.num)) {
 		result = IMAGO_RUN_FUEL;
 	}
 	for (uint64_t i = 0; result == IMAGO_RUN_DONE && i < to.num; i++) {
@@ -295,15 +295,17 @@ apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
 }
 
 imago_run_end
-apl_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
+imago_apl_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
 {
 	return is_scalar_primitive(number) ? scalar_monadic(call, number, right, out)
-	                                   : apl_structural_monadic(call, number, right, out);
+	                                   : imago_apl_structural_monadic(call, number, right, out);
 }
 
 imago_run_end
-apl_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right, imago_addr *out)
+imago_apl_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right,
+                 imago_addr *out)
 {
-	return is_scalar_primitive(number) ? scalar_dyadic(call, number, left, right, out)
-	                                   : apl_structural_dyadic(call, number, left, right, out);
+	return is_scalar_primitive(number)
+	           ? scalar_dyadic(call, number, left, right, out)
+	           : imago_apl_structural_dyadic(call, number, left, right, out);
 }

@@ -75,7 +75,7 @@ take_selection(apl_call *call, const selection *s, imago_addr right, imago_addr 
 	imago_array to;
 	imago_addr fill = 0;
 	(void)imago_array_at(call->pockets, right, &from);
-	if (!apl_spend(call, s->num)) {
+	if (!imago_apl_spend(call, s->num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	imago_run_end result = make_fill(call, from.type, &fill);
@@ -138,7 +138,7 @@ count_up(apl_call *call, const imago_array *right, imago_addr *out)
 	if (right->type != IMAGO_ARRAY_NUMBER || right->num != 1 || !whole(right, 0, &num)) {
 		return IMAGO_RUN_DOMAIN;
 	}
-	if (!apl_spend(call, num)) {
+	if (!imago_apl_spend(call, num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	const imago_run_end result = make(call, IMAGO_ARRAY_NUMBER, 1, &num, out);
@@ -174,7 +174,7 @@ first_of(apl_call *call, const imago_array *right, imago_addr *out)
 }
 
 imago_run_end
-apl_structural_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
+imago_apl_structural_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *out)
 {
 	imago_array array;
 	if (!imago_array_at(call->pockets, right, &array)) {
@@ -271,7 +271,7 @@ index_of(apl_call *call, const imago_array *left, const imago_array *right, imag
 	const uint64_t work = right->num < UINT32_MAX && left->num < UINT32_MAX
 	                          ? right->num * (left->num + 1)
 	                          : UINT64_MAX;
-	if (!apl_spend(call, work)) {
+	if (!imago_apl_spend(call, work)) {
 		return IMAGO_RUN_FUEL;
 	}
 	const imago_run_end result = make(call, IMAGO_ARRAY_NUMBER, right->rank, right->shape, out);
@@ -324,7 +324,7 @@ catenate(apl_call *call, const imago_array *left, const imago_array *right, imag
 	if (left->rank > 1 || right->rank > 1) {
 		return IMAGO_RUN_RANK;
 	}
-	if (!apl_spend(call, num)) {
+	if (!imago_apl_spend(call, num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	imago_array_type type = left->num == 0 ? right->type : left->type;
@@ -380,7 +380,7 @@ replicate(apl_call *call, const imago_array *left, const imago_array *right, ima
 	if (left->num != 1 && right->num != 1 && left->num != right->num) {
 		return IMAGO_RUN_LENGTH;
 	}
-	if (!apl_spend(call, num)) {
+	if (!imago_apl_spend(call, num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	for (uint64_t i = 0; i < num; i++) {
@@ -389,7 +389,7 @@ replicate(apl_call *call, const imago_array *left, const imago_array *right, ima
 		}
 		total = total > (uint64_t)MOST_ELEMENTS ? total : total + each;
 	}
-	if (!apl_spend(call, total)) {
+	if (!imago_apl_spend(call, total)) {
 		return IMAGO_RUN_FUEL;
 	}
 	const imago_run_end result = make(call, right->type, 1, &total, out);
@@ -411,8 +411,8 @@ replicate(apl_call *call, const imago_array *left, const imago_array *right, ima
 }
 
 imago_run_end
-apl_structural_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right,
-                      imago_addr *out)
+imago_apl_structural_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right,
+                            imago_addr *out)
 {
 	imago_array a;
 	imago_array b;
@@ -455,13 +455,13 @@ common_type(const imago_pockets *pockets, size_t num)
 }
 
 imago_run_end
-apl_strand(apl_call *call, size_t num, imago_addr *out)
+imago_apl_strand(apl_call *call, size_t num, imago_addr *out)
 {
 	imago_pockets *pockets = call->pockets;
 	const imago_array_type type = common_type(pockets, num);
 	const uint64_t shape = num;
 	imago_array to;
-	if (!apl_spend(call, num)) {
+	if (!imago_apl_spend(call, num)) {
 		return IMAGO_RUN_FUEL;
 	}
 	const imago_run_end result = make(call, type, 1, &shape, out);

@@ -42,8 +42,8 @@ typedef enum primitive {
 } primitive;
 
 /* The number of a code point, or NUM_PRIMITIVES; and back. */
-unsigned primitive_of(uint32_t code);
-uint32_t primitive_code(unsigned number);
+unsigned imago_primitive_of(uint32_t code);
+uint32_t imago_primitive_code(unsigned number);
 
 /* Token i of a body; a kind that is none where there is no such token. */
 token imago_body_token(const imago_pocket *body, uint32_t i);
@@ -59,22 +59,22 @@ typedef struct apl_call {
 	uint64_t fuel; /* left */
 	imago_error *error;
 } apl_call;
-imago_run_end apl_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *out);
-imago_run_end apl_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right,
-                         imago_addr *out);
-imago_run_end apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out);
+imago_run_end imago_apl_monadic(apl_call *call, unsigned number, imago_addr right, imago_addr *out);
+imago_run_end imago_apl_dyadic(apl_call *call, unsigned number, imago_addr left, imago_addr right,
+                               imago_addr *out);
+imago_run_end imago_apl_reduce(apl_call *call, unsigned number, imago_addr right, imago_addr *out);
 
 /* The structural ones among them (structural.c). */
-imago_run_end apl_structural_monadic(apl_call *call, unsigned number, imago_addr right,
-                                     imago_addr *out);
-imago_run_end apl_structural_dyadic(apl_call *call, unsigned number, imago_addr left,
-                                    imago_addr right, imago_addr *out);
+imago_run_end imago_apl_structural_monadic(apl_call *call, unsigned number, imago_addr right,
+                                           imago_addr *out);
+imago_run_end imago_apl_structural_dyadic(apl_call *call, unsigned number, imago_addr left,
+                                          imago_addr right, imago_addr *out);
 
 /* Takes fuel for so many elements; false when there is not enough. */
-bool apl_spend(apl_call *call, uint64_t num_elements);
+bool imago_apl_spend(apl_call *call, uint64_t num_elements);
 
 /* Items on top of the stack, the first one topmost, as one array: simple where they are simple
  * scalars of one type. They are dropped. */
-imago_run_end apl_strand(apl_call *call, size_t num, imago_addr *out);
+imago_run_end imago_apl_strand(apl_call *call, size_t num, imago_addr *out);
 
 #endif
