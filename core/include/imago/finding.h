@@ -31,7 +31,7 @@ typedef enum imago_scope {
 	IMAGO_SCOPE_FOLDER,
 } imago_scope;
 
-/* One row of a rule table. Tables: core/check/rules.def, formats/composed/composed_rules.def. */
+/* One row of a rule table. Tables: core/check/rules.def, formats/composed/composed_rules.def, … */
 typedef struct imago_rule {
 	const char *name; /* "oop.notObjectStart": family.problem, stable, what users type */
 	imago_severity severity;
