@@ -2,10 +2,9 @@
  *
  * bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N]
  * [--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] [--layered-mib N]
- * [--align-mib N] [--twin-image IMAGE] [share|tiers|twins|layered|alignment]: exit status 0 when
- * all was measured, whatever the figures; 2 otherwise. */
- * [--workspace-mib N] [share|tiers|layered|workspace]: exit status 0 when all was measured,
- * whatever the figures; 2 otherwise. */
+ * [--align-mib N] [--twin-image IMAGE] [--workspace-mib N]
+ * [share|tiers|twins|layered|alignment|workspace]: exit status 0 when all was measured, whatever
+ * the figures; 2 otherwise. */
 #define _GNU_SOURCE /* sched_setaffinity, mallopt's neighbours */
 #include "bench.h"
 
@@ -254,15 +253,11 @@ main(int argc, char **argv)
 	uint64_t workspace_mib = number_after(argc, argv, "--workspace-mib", 1024);
 	if (num_rounds == 0 || num_rounds > MAX_ROUNDS || wide_mib == 0 || narrow_mib == 0 ||
 	    perm_mib == 0 || share_mib == 0 || crowd_mib == 0 || tier_mib == 0 || layered_mib == 0 ||
-	    align_mib == 0) {
+	    align_mib == 0 || workspace_mib < 32) {
 		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N] "
 		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] "
-		           "[--layered-mib N] [--align-mib N] [--twin-image IMAGE] "
-		           "[share|tiers|twins|layered|alignment]");
-	    workspace_mib < 32) {
-		bench_fail("usage: bench [--rounds N] [--spur64-mib N] [--spur32-mib N] [--perm-mib N] "
-		           "[--share-mib N] [--crowd-mib N] [--tiered IMAGE] [--tier-mib N] "
-		           "[--layered-mib N] [--workspace-mib N] [share|tiers|layered|workspace]");
+		           "[--layered-mib N] [--align-mib N] [--twin-image IMAGE] [--workspace-mib N] "
+		           "[share|tiers|twins|layered|alignment|workspace]");
 	}
 	/* Blocks that were given back stay mapped: what is measured is not the kernel's clearing. */
 	if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, -1) == 0) {
@@ -275,8 +270,7 @@ main(int argc, char **argv)
 	const char *only = argv[argc - 1];
 	bool all = strcmp(only, "share") != 0 && strcmp(only, "tiers") != 0 &&
 	           strcmp(only, "twins") != 0 && strcmp(only, "layered") != 0 &&
-	           strcmp(only, "alignment") != 0;
-	           strcmp(only, "layered") != 0 && strcmp(only, "workspace") != 0;
+	           strcmp(only, "alignment") != 0 && strcmp(only, "workspace") != 0;
 	if (all) {
 		num_missed += bench_one("Spur64", 68021, wide_mib, (unsigned)num_rounds);
 		num_missed += bench_one("Spur32", 6521, narrow_mib, (unsigned)num_rounds);
