@@ -137,7 +137,7 @@ IMAGO_ALWAYS_INLINE unsigned
 imago_region_of(imago_addr address)
 {
 	const uint64_t number = address / IMAGO_REGION_SPAN - 16;
-	return number < IMAGO_NUM_REGIONS ? (unsigned)number : IMAGO_NUM_REGIONS;
+	return (unsigned)(number < IMAGO_NUM_REGIONS ? number : (uint64_t)IMAGO_NUM_REGIONS);
 }
 
 /* The bytes of length addresses, if one region has them all, else NULL. The only way from addresses
