@@ -227,7 +227,7 @@ imago_word_put(uint8_t *bytes, imago_oop value, imago_memory_kind kind)
 IMAGO_ALWAYS_INLINE uint64_t
 imago_memory_header(const imago_object_memory *memory, imago_oop oop, imago_memory_kind kind)
 {
-	imago_memory_kind header = {.wide = !kind.v3};
+	imago_memory_kind header = {false, !kind.v3, false};
 	return imago_word_get(imago_memory_place(memory, oop, kind), header);
 }
 
@@ -248,7 +248,7 @@ imago_memory_num_slots(const imago_object_memory *memory, imago_oop oop, imago_m
 {
 	uint64_t header = imago_memory_header(memory, oop, kind);
 	if (kind.v3) {
-		imago_memory_kind narrow = {.wide = false};
+		imago_memory_kind narrow = {false, false, false};
 		uint64_t size = (header & 3) == 0
 		                    ? imago_word_get(imago_memory_place(memory, oop, kind) - 8, narrow)
 		                    : header & 0xFC;
@@ -256,7 +256,7 @@ imago_memory_num_slots(const imago_object_memory *memory, imago_oop oop, imago_m
 	}
 	uint64_t num_slots = header >> 56;
 	if (IMAGO_UNLIKELY(num_slots == 255)) {
-		imago_memory_kind wide = {.wide = true};
+		imago_memory_kind wide = {false, true, false};
 		num_slots =
 		    imago_word_get(imago_memory_place(memory, oop, kind) - 8, wide) & 0xFFFFFFFFFFFFFF;
 	}
