@@ -106,7 +106,7 @@ print_header(const raw_file *file, const char *path)
 		print("shared code file for slot %u, at 0x%" PRIx64 "\n", head.slot, head.start);
 	}
 	for (uint32_t i = 0; i < head.num_runs; i++) {
-		print("%-10s %8" PRIu64 " in %10" PRIu64 " bytes\n", classes[head.runs[i].class],
+		print("%-10s %8" PRIu64 " in %10" PRIu64 " bytes\n", classes[head.runs[i].pocket_class],
 		      head.runs[i].num_pockets, head.runs[i].size);
 	}
 	return EXIT_DONE;

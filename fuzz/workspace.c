@@ -298,7 +298,7 @@ take_as_pockets(const uint8_t *data, size_t size, fuzz_decisions *decisions)
 	        (used + 2 * IMAGO_WORKSPACE_PAGE - 1) / IMAGO_WORKSPACE_PAGE * IMAGO_WORKSPACE_PAGE,
 	    .root = IMAGO_REGION_START(slot),
 	    .num_runs = 1,
-	    .runs = {{.class = IMAGO_CLASS_ANY, .offset = IMAGO_WORKSPACE_PAGE, .size = used}},
+	    .runs = {{.pocket_class = IMAGO_CLASS_ANY, .offset = IMAGO_WORKSPACE_PAGE, .size = used}},
 	};
 	uint8_t *file = calloc(1, (size_t)head.file_size);
 	FUZZ_ASSERT(file != NULL);

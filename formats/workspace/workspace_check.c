@@ -141,9 +141,9 @@ run_is_true(const checker *at, const imago_workspace_run *run)
 	uint64_t before = 0;
 	imago_pocket pocket;
 	while (address < end && imago_pocket_at(&at->pockets, address, &pocket)) {
-		const bool descends = run->class == IMAGO_CLASS_DATA && pocket.length < before;
-		if (run->class != IMAGO_CLASS_ANY &&
-		    (run->class != class_of(pocket.zones.kind) || descends)) {
+		const bool descends = run->pocket_class == IMAGO_CLASS_DATA && pocket.length < before;
+		if (run->pocket_class != IMAGO_CLASS_ANY &&
+		    (run->pocket_class != class_of(pocket.zones.kind) || descends)) {
 			return false;
 		}
 		before = pocket.length;
@@ -158,7 +158,7 @@ check_runs(const checker *at, uint64_t num_pockets)
 {
 	for (uint32_t i = 0; i < at->head.num_runs; i++) {
 		if (!run_is_true(at, &at->head.runs[i])) {
-			report(at, RULE_RUNS, at->head.runs[i].offset, at->head.runs[i].class,
+			report(at, RULE_RUNS, at->head.runs[i].offset, at->head.runs[i].pocket_class,
 			       IMAGO_NOTHING_EXPECTED);
 		}
 	}

@@ -52,7 +52,7 @@ imago_workspace_encode(const imago_workspace_head *head, uint8_t page[IMAGO_WORK
 	imago_store_u32(page + AT_NUM_RUNS, head->num_runs, little);
 	for (uint32_t i = 0; i < head->num_runs; i++) {
 		uint8_t *row = page + AT_RUNS + (size_t)i * RUN_SIZE;
-		imago_store_u32(row, head->runs[i].class, little);
+		imago_store_u32(row, head->runs[i].pocket_class, little);
 		imago_store_u64(row + 8, head->runs[i].offset, little);
 		imago_store_u64(row + 16, head->runs[i].size, little);
 		imago_store_u64(row + 24, head->runs[i].num_pockets, little);
@@ -80,12 +80,12 @@ decode_runs(imago_workspace_head *head, const uint8_t *page, imago_error *error)
 	for (uint32_t i = 0; i < head->num_runs; i++) {
 		const uint64_t at = AT_RUNS + (uint64_t)i * RUN_SIZE;
 		imago_workspace_run *run = &head->runs[i];
-		run->class = imago_load_u32(page + at, little);
+		run->pocket_class = imago_load_u32(page + at, little);
 		run->offset = imago_load_u64(page + at + 8, little);
 		run->size = imago_load_u64(page + at + 16, little);
 		run->num_pockets = imago_load_u64(page + at + 24, little);
-		if (run->class >= IMAGO_NUM_WORKSPACE_CLASSES) {
-			return refuse(error, IMAGO_ERANGE, "class of a run", at, run->class,
+		if (run->pocket_class >= IMAGO_NUM_WORKSPACE_CLASSES) {
+			return refuse(error, IMAGO_ERANGE, "class of a run", at, run->pocket_class,
 			              IMAGO_NUM_WORKSPACE_CLASSES - 1);
 		}
 		if (run->offset != next ||

@@ -22,7 +22,7 @@ typedef struct item {
 
 /* What decides where a pocket comes. */
 typedef struct place {
-	uint32_t class;
+	uint32_t pocket_class;
 	uint64_t first, second;
 	uint64_t index;
 } place;
@@ -214,8 +214,8 @@ compare_places(const void *a, const void *b)
 {
 	const place *one = a;
 	const place *other = b;
-	if (one->class != other->class) {
-		return one->class < other->class ? -1 : 1;
+	if (one->pocket_class != other->pocket_class) {
+		return one->pocket_class < other->pocket_class ? -1 : 1;
 	}
 	if (one->first != other->first) {
 		return one->first < other->first ? -1 : 1;
@@ -227,9 +227,9 @@ static void
 add_to_run(job *j, uint32_t class, uint64_t length)
 {
 	imago_workspace_head *head = &j->head;
-	if (head->num_runs == 0 || head->runs[head->num_runs - 1].class != class) {
+	if (head->num_runs == 0 || head->runs[head->num_runs - 1].pocket_class != class) {
 		head->runs[head->num_runs++] =
-		    (imago_workspace_run){.class = class, .offset = IMAGO_WORKSPACE_PAGE + head->size};
+		    (imago_workspace_run){.pocket_class = class, .offset = IMAGO_WORKSPACE_PAGE + head->size};
 	}
 	head->runs[head->num_runs - 1].size += length;
 	head->runs[head->num_runs - 1].num_pockets++;
@@ -262,7 +262,7 @@ arrange(job *j)
 		item *here = &j->items[j->places[i].index];
 		(void)imago_pocket_at(j->pockets, here->old, &pocket);
 		here->now = j->head.start + j->head.size;
-		add_to_run(j, j->places[i].class, pocket.length);
+		add_to_run(j, j->places[i].pocket_class, pocket.length);
 	}
 	return IMAGO_OK;
 }

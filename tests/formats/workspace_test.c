@@ -130,12 +130,12 @@ sorted_symbols_lie_together_and_data_by_length(void **state)
 	(void)state;
 	workspace_file file;
 	workspace_file_open(&file, workspace_sample, 1, false);
-	assert_int_equal(file.head.runs[0].class, IMAGO_CLASS_SPACES);
+	assert_int_equal(file.head.runs[0].pocket_class, IMAGO_CLASS_SPACES);
 	assert_int_equal(file.head.runs[0].num_pockets, 3);
-	assert_int_equal(file.head.runs[1].class, IMAGO_CLASS_SYMBOLS);
-	assert_int_equal(file.head.runs[2].class, IMAGO_CLASS_CODE);
+	assert_int_equal(file.head.runs[1].pocket_class, IMAGO_CLASS_SYMBOLS);
+	assert_int_equal(file.head.runs[2].pocket_class, IMAGO_CLASS_CODE);
 	assert_int_equal(file.head.runs[2].num_pockets, 9); /* three functions */
-	assert_int_equal(file.head.runs[3].class, IMAGO_CLASS_DATA);
+	assert_int_equal(file.head.runs[3].pocket_class, IMAGO_CLASS_DATA);
 	workspace_file_close(&file);
 }
 

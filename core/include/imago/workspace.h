@@ -40,7 +40,7 @@ typedef enum imago_workspace_class {
 } imago_workspace_class;
 
 typedef struct imago_workspace_run {
-	uint32_t class;
+	uint32_t pocket_class;
 	uint64_t offset; /* in the file */
 	uint64_t size;
 	uint64_t num_pockets;
