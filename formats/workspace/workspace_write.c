@@ -228,8 +228,8 @@ add_to_run(job *j, uint32_t class, uint64_t length)
 {
 	imago_workspace_head *head = &j->head;
 	if (head->num_runs == 0 || head->runs[head->num_runs - 1].pocket_class != class) {
-		head->runs[head->num_runs++] =
-		    (imago_workspace_run){.pocket_class = class, .offset = IMAGO_WORKSPACE_PAGE + head->size};
+		head->runs[head->num_runs++] = (imago_workspace_run){
+		    .pocket_class = class, .offset = IMAGO_WORKSPACE_PAGE + head->size};
 	}
 	head->runs[head->num_runs - 1].size += length;
 	head->runs[head->num_runs - 1].num_pockets++;
