@@ -67,7 +67,7 @@ scan_locals(compiler *c)
 static imago_status
 scan_header(compiler *c, header_name *name)
 {
-	header_name names[3];
+	header_name names[3] = {{NULL, 0}};
 	size_t num;
 	imago_status status = scan_header_names(c, names, &num);
 	if (status != IMAGO_OK) {

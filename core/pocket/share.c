@@ -200,7 +200,7 @@ static imago_status
 decode_symbol(const import *im, imago_addr address, file_symbol *out)
 {
 	imago_pocket pocket;
-	out->address = address;
+	*out = (file_symbol){.address = address};
 	out->name = imago_pocket_at(im->pockets, address, &pocket)
 	                ? imago_symbol_name(&pocket, &out->length)
 	                : NULL;
@@ -271,7 +271,7 @@ require_order(const import *im, const merger *m, const file_symbol *from)
 static imago_status
 merge_one(import *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
 {
-	file_symbol from;
+	file_symbol from = {.address = 0};
 	int order = -1;
 	imago_status status = decode_symbol(im, m->file.symbols[j], &from);
 	if (status == IMAGO_OK) {

@@ -393,9 +393,14 @@ look_at_tree(survey *s, const imago_pocket *space)
 
 /* ---- 5 */
 
+/* A place in a list of pockets. */
+typedef struct listed_row {
+	row *row;
+} listed_row;
+
 /* Takes an array away: its items are led to once less. What is led to no more is listed. */
 static void
-take_away(const survey *s, const row *array, row **listed, uint64_t *num)
+take_away(const survey *s, const row *array, listed_row *listed, uint64_t *num)
 {
 	imago_pocket pocket;
 	uint64_t first;
@@ -406,7 +411,7 @@ take_away(const survey *s, const row *array, row **listed, uint64_t *num)
 	for (uint64_t i = 0; i < num_items; i++) {
 		row *item = row_of(s, imago_pocket_pointer(&pocket, i));
 		if (item != NULL && item->waiting > 0 && --item->waiting == 0) {
-			listed[(*num)++] = item;
+			listed[(*num)++].row = item;
 		}
 	}
 }
@@ -418,8 +423,8 @@ find_circles(survey *s)
 	for (unsigned r = 0; r < IMAGO_NUM_REGIONS; r++) {
 		total += s->num[r];
 	}
-	row **listed = imago_pockets_scratch(s->pockets, NULL, 0, (total + 1) * sizeof *listed,
-	                                     "list of pockets", s->error);
+	listed_row *listed = imago_pockets_scratch(s->pockets, NULL, 0, (total + 1) * sizeof *listed,
+	                                           "list of pockets", s->error);
 	uint64_t num = 0;
 	if (listed == NULL) {
 		return IMAGO_ENOMEM;
@@ -427,12 +432,12 @@ find_circles(survey *s)
 	for (unsigned r = 0; r < IMAGO_NUM_REGIONS; r++) {
 		for (uint64_t i = 0; i < s->num[r]; i++) {
 			if (s->rows[r][i].waiting == 0) {
-				listed[num++] = &s->rows[r][i];
+				listed[num++].row = &s->rows[r][i];
 			}
 		}
 	}
 	for (uint64_t i = 0; i < num; i++) {
-		take_away(s, listed[i], listed, &num);
+		take_away(s, listed[i].row, listed, &num);
 	}
 	imago_pockets_scratch_release(s->pockets, listed, (total + 1) * sizeof *listed);
 	for (unsigned r = 0; num < total && r < IMAGO_NUM_REGIONS; r++) {

@@ -131,7 +131,7 @@ imago_status
 imago_workspace_attach(imago_workspace *workspace, int descriptor, bool elsewhere,
                        imago_workspace_attached *out, imago_error *error)
 {
-	imago_workspace_head head;
+	imago_workspace_head head = {.slot = 0};
 	imago_status status = imago_workspace_require(workspace, error);
 	if (status == IMAGO_OK && sizeof(void *) < 8) {
 		status = imago_fail(error, IMAGO_EUNSUPPORTED, "shared code file on a host of 32 bits",
