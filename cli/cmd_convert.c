@@ -247,7 +247,7 @@ run_convert_of_packfile(const command_line *line)
 {
 	const option_value *values = line->values;
 	const option_value *to = &values[OPTION_TO];
-	static const int of_images[] = {OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP};
+	static const int of_images[] = {OPTION_BASE, OPTION_SEGMENTS, OPTION_GAP, OPTION_PERM_SAVE};
 	for (size_t i = 0; i < sizeof of_images / sizeof of_images[0]; i++) {
 		if (values[of_images[i]].given) {
 			complain("convert: --%s is for images, and %s is a packfile",

@@ -88,7 +88,7 @@ static void
 drafts_are_those_of_the_other_layout(void **state)
 {
 	fixture *f = *state;
-	for (size_t i = 0; i < 3 * NUM_PACKFILE_LAYOUTS * NUM_PACKFILE_LAYOUTS; i++) {
+	for (size_t i = 0; i < (size_t)3 * NUM_PACKFILE_LAYOUTS * NUM_PACKFILE_LAYOUTS; i++) {
 		const imago_layout from = packfile_layouts[i % NUM_PACKFILE_LAYOUTS];
 		const imago_layout to = packfile_layouts[i / NUM_PACKFILE_LAYOUTS % NUM_PACKFILE_LAYOUTS];
 		const uint8_t float_type = (uint8_t)(i / NUM_PACKFILE_LAYOUTS / NUM_PACKFILE_LAYOUTS);

@@ -188,7 +188,7 @@ static void
 numbers_are_what_their_bytes_say(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NUM_ROWS * NUM_PACKFILE_LAYOUTS; i++) {
+	for (size_t i = 0; i < (size_t)NUM_ROWS * NUM_PACKFILE_LAYOUTS; i++) {
 		const number_row *row = &rows[i / NUM_PACKFILE_LAYOUTS];
 		const imago_layout layout = packfile_layouts[i % NUM_PACKFILE_LAYOUTS];
 		uint8_t bytes[16];
@@ -259,7 +259,7 @@ numbers_go_where_they_fit_and_come_back(void **state)
 	               {IMAGO_NUMBER_DOUBLE_DOUBLE, 16, 'D'}};
 	enum { NUM_TARGETS = sizeof targets / sizeof targets[0] };
 	size_t num_wrong = 0;
-	for (size_t i = 0; i < NUM_ROWS * NUM_PACKFILE_LAYOUTS; i++) {
+	for (size_t i = 0; i < (size_t)NUM_ROWS * NUM_PACKFILE_LAYOUTS; i++) {
 		const number_row *row = &rows[i / NUM_PACKFILE_LAYOUTS];
 		const imago_layout layout = packfile_layouts[i % NUM_PACKFILE_LAYOUTS];
 		uint8_t bytes[16];
@@ -268,7 +268,7 @@ numbers_go_where_they_fit_and_come_back(void **state)
 		make_bytes(bytes, row->form, layout.byte_order, row->head, row->high, row->low);
 		write_number(&file, layout, float_type_of(row->form), bytes);
 		read_as(&packfile, &file, row->form);
-		for (size_t n = 0; n < NUM_PACKFILE_LAYOUTS * NUM_TARGETS; n++) {
+		for (size_t n = 0; n < (size_t)NUM_PACKFILE_LAYOUTS * NUM_TARGETS; n++) {
 			const size_t k = n / NUM_PACKFILE_LAYOUTS;
 			const bool same =
 			    targets[k].form == row->form && targets[k].size == packfile.number_size;

@@ -62,7 +62,7 @@ static void
 programs_print_the_same_in_every_layout(void **state)
 {
 	fixture *f = *state;
-	for (size_t i = 0; i < 3 * NUM_PACKFILE_LAYOUTS; i++) {
+	for (size_t i = 0; i < (size_t)3 * NUM_PACKFILE_LAYOUTS; i++) {
 		const imago_layout layout = packfile_layouts[i % NUM_PACKFILE_LAYOUTS];
 		draft_init(&f->d, layout, (uint8_t)(i / NUM_PACKFILE_LAYOUTS));
 		const imago_packfile_result *result = run(f, UINT64_MAX);

@@ -312,7 +312,7 @@ instructions_are_told_apart(void **state)
 			assert_int_equal(at.place, 7);
 			assert_int_equal(at.operands[0], 1);
 			assert_int_equal(at.operands[1], 5);
-			assert_int_equal(at.offset, f->d.places[DRAFT_CODE] + 7 * 8);
+			assert_int_equal(at.offset, f->d.places[DRAFT_CODE] + (uint64_t)7 * 8);
 		}
 		count++;
 	}
