@@ -63,10 +63,27 @@ imago_object_table_destroy(imago_object_table *table)
 	imago_release(allocator, table, sizeof *table);
 }
 
+/* Where an oop is looked for first. */
+static uint64_t
+first_place(const imago_object_table *table, imago_oop oop)
+{
+	return (oop >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 32 & (table->capacity - 1);
+}
+
+uint8_t *
+imago_object_table_find(const imago_object_table *table, imago_oop oop)
+{
+	uint64_t i = first_place(table, oop);
+	while (table->entries[i].oop != oop) {
+		i = (i + 1) & (table->capacity - 1);
+	}
+	return table->entries[i].header;
+}
+
 static void
 put_entry(imago_object_table *table, imago_object_table_entry entry)
 {
-	uint64_t i = imago_object_table_place(table, entry.oop);
+	uint64_t i = first_place(table, entry.oop);
 	while (table->entries[i].oop != 0) {
 		i = (i + 1) & (table->capacity - 1);
 	}

@@ -77,22 +77,8 @@ IMAGO_API imago_status imago_object_table_list(imago_object_table *table,
                                                const imago_object_copy **out,
                                                imago_error *error) IMAGO_NODISCARD;
 
-/* Where an oop is looked for first. */
-IMAGO_ALWAYS_INLINE uint64_t
-imago_object_table_place(const imago_object_table *table, imago_oop oop)
-{
-	return (oop >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 32 & (table->capacity - 1);
-}
-
-/* Where the header of the copy is, of an object whose bit is set. */
-IMAGO_ALWAYS_INLINE uint8_t *
-imago_object_table_find(const imago_object_table *table, imago_oop oop)
-{
-	uint64_t i = imago_object_table_place(table, oop);
-	while (table->entries[i].oop != oop) {
-		i = (i + 1) & (table->capacity - 1);
-	}
-	return table->entries[i].header;
-}
+/* Where the header of the copy is, of an object whose bit is set. Not inline: few objects have one,
+ * and loops of machines look at many. */
+IMAGO_API uint8_t *imago_object_table_find(const imago_object_table *table, imago_oop oop);
 
 #endif
