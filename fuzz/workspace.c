@@ -294,8 +294,8 @@ take_as_pockets(const uint8_t *data, size_t size, fuzz_decisions *decisions)
 	    .slot = slot,
 	    .start = IMAGO_REGION_START(slot),
 	    .size = used,
-	    .file_size =
-	        (used + 2 * IMAGO_WORKSPACE_PAGE - 1) / IMAGO_WORKSPACE_PAGE * IMAGO_WORKSPACE_PAGE,
+	    .file_size = (used + UINT64_C(2) * IMAGO_WORKSPACE_PAGE - 1) / IMAGO_WORKSPACE_PAGE *
+	                 IMAGO_WORKSPACE_PAGE,
 	    .root = IMAGO_REGION_START(slot),
 	    .num_runs = 1,
 	    .runs = {{.pocket_class = IMAGO_CLASS_ANY, .offset = IMAGO_WORKSPACE_PAGE, .size = used}},

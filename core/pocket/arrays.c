@@ -195,7 +195,10 @@ imago_array_name(const imago_array *array, char name[IMAGO_SYMBOL_MAX_NAME], siz
 	}
 	for (uint64_t i = 0; i < array->num; i++) {
 		const uint32_t code = imago_array_char(array, i);
-		name[i] = code < 0x80 ? (char)code : (char)'?';
+		name[i] = '?';
+		if (code < 0x80) {
+			name[i] = (char)code;
+		}
 	}
 	*length = (size_t)array->num;
 	return imago_symbol_is_name(name, *length);

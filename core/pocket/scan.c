@@ -86,7 +86,10 @@ imago_scan_take_name(compiler *c, const char **name, size_t *length)
 {
 	*name = c->text + c->at;
 	*length = imago_scan_name_length(c);
-	const char next = c->at + *length < c->length ? c->text[c->at + *length] : (char)' ';
+	char next = ' ';
+	if (c->at + *length < c->length) {
+		next = c->text[c->at + *length];
+	}
 	if (*length == 0 || (*length == IMAGO_SYMBOL_MAX_NAME && imago_symbol_is_name(&next, 1))) {
 		return imago_compile_wrong(c, "name");
 	}

@@ -107,6 +107,7 @@ an_expression_says_whether_it_was_assigned(void **state)
 }
 
 static const char *const texts[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one text in two lines */
     "R←A F B;I;J\nR←A+B ⍝ a comment\n→(R>1 2 3)/I J\n⍝ alone\n\nX←'it''s' ¯1.5E¯7 ('a' b) "
     "\nY.Z←#.Q ##.P\n",
     "F\n",

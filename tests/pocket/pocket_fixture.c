@@ -154,6 +154,7 @@ make_region(const imago_pockets *pockets, unsigned region, uint64_t *size,
 }
 
 void
+/* NOLINTNEXTLINE(readability-non-const-parameter): the region is written through it */
 put_region(imago_pockets *pockets, const imago_pockets *source, unsigned region, uint8_t *bytes,
            uint64_t size)
 {
