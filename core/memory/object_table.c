@@ -188,6 +188,10 @@ imago_object_table_open(imago_object_table *table, imago_oop oop, uint8_t *sourc
 	if (imago_bitmap_test(&table->copied, (oop - table->base) / UNIT)) {
 		return imago_object_table_find(table, oop);
 	}
+	/* Who was told once that an object stays may have kept its place: it stays. */
+	if (table->failed) {
+		return source;
+	}
 	uint64_t lead = lead_of(source, table->layout);
 	uint64_t size = lead + size_from_header(source, lead, table->layout);
 	uint8_t *copy = copy_chunk(table, oop, source - lead, lead, size);

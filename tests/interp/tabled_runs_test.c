@@ -147,6 +147,54 @@ genuine_images_run_the_same_in_both_ways(void **state)
 	assert_no_leak(&allocator);
 }
 
+/* Whatever memory a machine gets: it cannot be made, or runs as ever; and if an object stayed in
+ * the source for want of a copy, the machine cannot be saved, and says so. */
+static void
+without_memory_for_copies_it_runs_and_is_not_saved(void **state)
+{
+	(void)state;
+	imago_heap *heap = kernel_image(a_layout_of_this_host(), &kernel_programs[0], &allocator);
+	source from = make_source(heap, &allocator);
+	outcome whole = {.num_sends = 0};
+	machine alone = start_machine(&from, NULL, BY_PAGES, &whole.printed);
+	add_run(&whole, &alone, FEW);
+	end_machine(&alone);
+	unsigned num_failed = 0;
+	for (uint64_t budget = 0; budget < UINT64_C(1) << 20; budget += 16384) {
+		outcome own = {.num_sends = 0};
+		machine made = {.printed = &own.printed};
+		imago_allocator limited;
+		imago_memory_mapping now;
+		const imago_layered_attach_options place = {
+		    .attach.relocation = IMAGO_RELOCATION_NONE, .room = TWIN_ROOM, .tabled = true};
+		const imago_vm_options options = {
+		    .print = keep_printed, .payload = &own.printed, .eden_bytes = TWIN_EDEN};
+		imago_allocator_init(&limited, budget);
+		assert_ok(
+		    imago_layered_attach(&made.attached, fileno(from.file), &place, &allocator, &error),
+		    &error);
+		imago_status status =
+		    imago_vm_create_mapped(&made.vm, &made.attached.mapping, &options, &limited, &error);
+		if (status == IMAGO_OK) {
+			add_run(&own, &made, whole.num_bytecodes);
+			expect_same(&whole, &own);
+			bool failed = imago_vm_memory(made.vm)->table->failed;
+			status = imago_vm_pause(made.vm, &now, &error);
+			assert_true(status == IMAGO_OK || status == IMAGO_ENOMEM);
+			assert_true(!failed || status == IMAGO_ENOMEM);
+			num_failed += failed;
+		} else {
+			assert_int_equal(status, IMAGO_ENOMEM);
+		}
+		end_machine(&made);
+		assert_no_leak(&limited);
+	}
+	assert_true(num_failed > 0);
+	release_source(&from);
+	imago_heap_destroy(heap);
+	assert_no_leak(&allocator);
+}
+
 int
 main(void)
 {
@@ -155,6 +203,7 @@ main(void)
 	    cmocka_unit_test(kernel_images_run_the_same_in_both_ways),
 	    cmocka_unit_test(collections_leave_the_source_alone),
 	    cmocka_unit_test(genuine_images_run_the_same_in_both_ways),
+	    cmocka_unit_test(without_memory_for_copies_it_runs_and_is_not_saved),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

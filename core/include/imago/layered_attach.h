@@ -24,7 +24,8 @@ typedef struct imago_layered_attach_options {
 	bool protect_fixed; /* stores into read-only and rarely written sections trap */
 	bool tabled;        /* with room: nothing of the file is written, objects are copied instead
 	                     * (object_table.h); then protect_fixed is about all sections but the
-	                     * last one, where new objects begin */
+	                     * last one, where new objects begin: also for an object that there was
+	                     * no memory to copy */
 } imago_layered_attach_options;
 
 typedef struct imago_layered_attachment {

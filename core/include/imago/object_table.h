@@ -39,7 +39,8 @@ typedef struct imago_object_table {
 	imago_object_table_entry *entries; /* hashed by oop */
 	uint64_t capacity;                 /* a power of two, never full */
 	uint64_t num_copies, copied_bytes;
-	bool failed; /* there was no memory for a copy: that object was written in the source's place */
+	bool failed; /* there was no memory for a copy: from then on objects without one are written in
+	              * the source's place */
 	struct imago_object_table_block *blocks; /* hold the copies, which never move */
 	imago_object_copy *list;                 /* that imago_object_table_list answered */
 	uint64_t list_capacity;
@@ -56,7 +57,7 @@ IMAGO_API void imago_object_table_destroy(imago_object_table *table);
 
 /* Where the header of the object to be written is: of its copy, which is made if there is none yet;
  * source is where it is in the source, with which it begins. An object for which there is no memory
- * stays in the source, and failed is set. */
+ * stays in the source, failed is set, and so do all that have no copy yet. */
 IMAGO_API uint8_t *imago_object_table_open(imago_object_table *table, imago_oop oop,
                                            uint8_t *source);
 
