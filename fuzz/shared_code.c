@@ -22,7 +22,7 @@
 #include "fuzz_image.h"
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
-#include "imago/workspace.h"
+#include "pockets.h"
 
 enum {
 	ATTACHED,
@@ -172,45 +172,10 @@ value_of(imago_workspace *workspace, const char *path)
 	           : 0;
 }
 
-static bool
-fail_on_fault(const imago_pocket_fault *fault, void *payload)
-{
-	(void)payload;
-	FUZZ_ORACLE(AUDIT, fault == NULL);
-	return false;
-}
-
-static void
-audit(void *payload)
-{
-	imago_error error;
-	fuzz_oracle_count(AUDIT);
-	FUZZ_ASSERT(imago_workspace_audit(payload, fail_on_fault, NULL, &error) == IMAGO_OK);
-}
-
-/* Each eighth line of functions: an audit looks at all pockets. */
-typedef struct line_audit {
-	imago_pockets *pockets;
-	unsigned num_lines;
-} line_audit;
-
-static void
-audit_line(void *payload)
-{
-	line_audit *at = payload;
-	const imago_survey_options options = {.regions = (1U << IMAGO_NUM_REGIONS) - 1};
-	imago_error error;
-	if (at->num_lines++ % 8 == 0) {
-		fuzz_oracle_count(AUDIT);
-		FUZZ_ASSERT(imago_pockets_survey(at->pockets, &options, fail_on_fault, NULL, NULL,
-		                                 &error) == IMAGO_OK);
-	}
-}
-
 static void
 expect_same(session *s)
 {
-	audit(s->real);
+	pockets_audit(s->real, AUDIT);
 	const imago_pockets *real = imago_workspace_pockets(s->real);
 	const imago_pockets *model = imago_workspace_pockets(s->model);
 	for (unsigned i = 0; i < APL_NUM_NAMES; i++) {
@@ -266,10 +231,10 @@ step_run(session *s, fuzz_decisions *decisions)
 	imago_workspace *workspaces[2] = {s->real, s->model};
 	apl_line(&line, &assigned, decisions);
 	for (int i = 0; i < 2; i++) {
-		line_audit lines = {.pockets = imago_workspace_pockets(s->real)};
+		pockets_lines lines = {.pockets = imago_workspace_pockets(s->real), .oracle = AUDIT};
 		imago_run_options options = plain;
 		if (i == 0) {
-			options.step = audit_line;
+			options.step = pockets_audit_line;
 			options.payload = &lines;
 		}
 		FUZZ_ASSERT(imago_workspace_run_line(workspaces[i], line.bytes, line.size, &options,
@@ -405,7 +370,7 @@ take_hostile_file(const uint8_t *bytes, uint64_t size, fuzz_decisions *decisions
 	close(descriptor);
 	if (status != IMAGO_OK) {
 		FUZZ_ORACLE(HOSTILE_REFUSED, (documented >> status & 1) != 0 && error.what != NULL);
-		audit(workspace);
+		pockets_audit(workspace, AUDIT);
 	} else {
 		for (int i = 0; i < 6; i++) {
 			apl_text line;
@@ -473,25 +438,11 @@ take_changed_file(fuzz_decisions *decisions)
 static void
 take_input(const uint8_t *data, size_t size, fuzz_decisions *decisions)
 {
-	enum { MOST = 1 << 14 };
-	const uint64_t used = (size < MOST ? size : MOST) / 16 * 16;
-	const unsigned slot = 1 + fuzz_decide(decisions, 8);
-	if (used < IMAGO_POCKET_LEAST) {
+	imago_workspace_head head;
+	uint8_t *file = pockets_file(&head, 1 + fuzz_decide(decisions, 8), data, size);
+	if (file == NULL) {
 		return;
 	}
-	imago_workspace_head head = {
-	    .slot = slot,
-	    .start = IMAGO_REGION_START(slot),
-	    .size = used,
-	    .file_size = (used + UINT64_C(2) * IMAGO_WORKSPACE_PAGE - 1) / IMAGO_WORKSPACE_PAGE *
-	                 IMAGO_WORKSPACE_PAGE,
-	    .root = IMAGO_REGION_START(slot),
-	    .num_runs = 1,
-	    .runs = {{.pocket_class = IMAGO_CLASS_ANY, .offset = IMAGO_WORKSPACE_PAGE, .size = used}},
-	};
-	uint8_t *file = calloc(1, (size_t)head.file_size);
-	FUZZ_ASSERT(file != NULL);
-	memcpy(file + IMAGO_WORKSPACE_PAGE, data, (size_t)used);
 	imago_workspace_encode(&head, file);
 	take_hostile_file(file, head.file_size, decisions);
 	free(file);

@@ -20,6 +20,7 @@
 #include "fuzz_image.h"
 #include "fuzz_oracle.h"
 #include "fuzz_target.h"
+#include "pockets.h"
 
 enum {
 	REFUSAL,
@@ -49,47 +50,12 @@ static const char *const oracles[] = {
 };
 FUZZ_DECLARE_ORACLES("workspace", oracles);
 
-enum { FUEL = 600, BUDGET = 64 << 20, MOST_TEXT = 4096, MOST_POCKETS = 1 << 14 };
+enum { FUEL = 600, BUDGET = 64 << 20, MOST_TEXT = 4096 };
 
 /* workspace.h, imago_workspace_decode */
 static const fuzz_statuses documented =
     1u << IMAGO_EMAGIC | 1u << IMAGO_EVERSION | 1u << IMAGO_ETRUNCATED | 1u << IMAGO_ERANGE |
     1u << IMAGO_EALIGN | 1u << IMAGO_ESTRUCTURE | 1u << IMAGO_ELIMIT;
-
-static bool
-fail_on_fault(const imago_pocket_fault *fault, void *payload)
-{
-	(void)payload;
-	FUZZ_ORACLE(AUDIT, fault == NULL);
-	return false;
-}
-
-static void
-audit(void *payload)
-{
-	imago_error error;
-	fuzz_oracle_count(AUDIT);
-	FUZZ_ASSERT(imago_workspace_audit(payload, fail_on_fault, NULL, &error) == IMAGO_OK);
-}
-
-/* Each eighth line of functions: an audit looks at all pockets. */
-typedef struct line_audit {
-	imago_pockets *pockets;
-	unsigned num_lines;
-} line_audit;
-
-static void
-audit_line(void *payload)
-{
-	line_audit *at = payload;
-	imago_error error;
-	const imago_survey_options options = {.regions = 1};
-	if (at->num_lines++ % 8 == 0) {
-		fuzz_oracle_count(AUDIT);
-		FUZZ_ASSERT(imago_pockets_survey(at->pockets, &options, fail_on_fault, NULL, NULL,
-		                                 &error) == IMAGO_OK);
-	}
-}
 
 static imago_run_end
 run(imago_workspace *workspace, const char *text, size_t length)
@@ -97,13 +63,13 @@ run(imago_workspace *workspace, const char *text, size_t length)
 	imago_run_result result;
 	imago_error error;
 	imago_pockets *pockets = imago_workspace_pockets(workspace);
-	line_audit lines = {.pockets = pockets};
+	pockets_lines lines = {.pockets = pockets, .oracle = AUDIT};
 	const imago_run_options options = {
-	    .fuel = FUEL, .depth = 40, .step = audit_line, .payload = &lines};
+	    .fuel = FUEL, .depth = 40, .step = pockets_audit_line, .payload = &lines};
 	FUZZ_ASSERT(imago_workspace_run_line(workspace, text, length, &options, &result, &error) ==
 	            IMAGO_OK);
 	imago_pocket_drop(pockets, result.value);
-	audit(workspace);
+	pockets_audit(workspace, AUDIT);
 	return result.end;
 }
 
@@ -143,7 +109,7 @@ load(const fuzz_output *file, imago_allocator *allocator)
 	FUZZ_ORACLE(NO_ERROR_LOADS,
 	            imago_workspace_load(&workspace, file->writer.bytes, file->writer.size, allocator,
 	                                 &error) == IMAGO_OK);
-	audit(workspace);
+	pockets_audit(workspace, AUDIT);
 	return workspace;
 }
 
@@ -267,7 +233,7 @@ take_as_file(const uint8_t *bytes, uint64_t size, fuzz_decisions *decisions)
 		FUZZ_ORACLE(ERRORS_DO_NOT_LOAD, status == IMAGO_ESTRUCTURE && workspace == NULL);
 	} else {
 		FUZZ_ORACLE(NO_ERROR_LOADS, status == IMAGO_OK);
-		audit(workspace);
+		pockets_audit(workspace, AUDIT);
 		run_lines(workspace, 3, decisions);
 		expect_sound(workspace, &allocator, decisions);
 	}
@@ -285,24 +251,11 @@ seal(imago_workspace_head *head, uint8_t *file)
 static void
 take_as_pockets(const uint8_t *data, size_t size, fuzz_decisions *decisions)
 {
-	const uint64_t used = (size < MOST_POCKETS ? size : MOST_POCKETS) / 16 * 16;
-	const unsigned slot = fuzz_decide(decisions, 9);
-	if (used < IMAGO_POCKET_LEAST) {
+	imago_workspace_head head;
+	uint8_t *file = pockets_file(&head, fuzz_decide(decisions, 9), data, size);
+	if (file == NULL) {
 		return;
 	}
-	imago_workspace_head head = {
-	    .slot = slot,
-	    .start = IMAGO_REGION_START(slot),
-	    .size = used,
-	    .file_size = (used + UINT64_C(2) * IMAGO_WORKSPACE_PAGE - 1) / IMAGO_WORKSPACE_PAGE *
-	                 IMAGO_WORKSPACE_PAGE,
-	    .root = IMAGO_REGION_START(slot),
-	    .num_runs = 1,
-	    .runs = {{.pocket_class = IMAGO_CLASS_ANY, .offset = IMAGO_WORKSPACE_PAGE, .size = used}},
-	};
-	uint8_t *file = calloc(1, (size_t)head.file_size);
-	FUZZ_ASSERT(file != NULL);
-	memcpy(file + IMAGO_WORKSPACE_PAGE, data, (size_t)used);
 	seal(&head, file);
 	take_as_file(file, head.file_size, decisions);
 	free(file);
@@ -353,7 +306,7 @@ take_as_text(const uint8_t *data, size_t size)
 	FUZZ_ORACLE(TEXT_REFUSAL,
 	            status == IMAGO_OK || ((status == IMAGO_ESTRUCTURE || status == IMAGO_ELIMIT) &&
 	                                   error.what != NULL && error.offset <= size));
-	audit(workspace);
+	pockets_audit(workspace, AUDIT);
 	(void)run(workspace, (const char *)data, size);
 	imago_workspace_destroy(workspace);
 	FUZZ_ORACLE(NO_LEAK, allocator.used == 0);

@@ -1,0 +1,28 @@
+/* pockets.h: what targets of workspaces share: audits as they run, files made of any bytes. */
+#ifndef FUZZ_POCKETS_H
+#define FUZZ_POCKETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imago/workspace.h"
+
+/* Looks at all pockets, of shared code files too: whatever is found breaks the oracle, which is
+ * counted. */
+void pockets_audit(imago_workspace *workspace, size_t oracle);
+
+/* The same between lines of functions, after each eighth: an audit costs as much as there is. */
+typedef struct pockets_lines {
+	imago_pockets *pockets;
+	size_t oracle;
+	unsigned num_lines; /* so far */
+} pockets_lines;
+
+/* An imago_run_options.step; the payload is a pockets_lines. */
+void pockets_audit_line(void *payload);
+
+/* The bytes as the pockets of a file for a slot (0: of a workspace), behind a header that tells of
+ * them, but for their hash; free it. NULL: they are too few. */
+uint8_t *pockets_file(imago_workspace_head *head, unsigned slot, const uint8_t *data, size_t size);
+
+#endif
