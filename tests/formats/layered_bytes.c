@@ -43,6 +43,17 @@ layered_bytes_mixed_tiers(const imago_heap *heap, uint64_t *num_tiers)
 	return tiers;
 }
 
+uint8_t *
+layered_bytes_mixed_ranks(uint64_t count)
+{
+	uint8_t *ranks = malloc((size_t)count);
+	assert_non_null(ranks);
+	for (uint64_t i = 0; i < count; i++) {
+		ranks[i] = (uint8_t)(i * 11 % 37 % IMAGO_NUM_RANKS);
+	}
+	return ranks;
+}
+
 imago_writer
 layered_bytes_make_tiered(const char *layout, imago_allocator *allocator)
 {

@@ -14,6 +14,9 @@ imago_writer layered_bytes_make(const char *layout, bool without_origin,
 /* A tier for each chunk, so that there are fixed sections; free it. */
 uint8_t *layered_bytes_mixed_tiers(const imago_heap *heap, uint64_t *num_tiers);
 
+/* Ranks that no order of a heap has, of so many chunks; free them. */
+uint8_t *layered_bytes_mixed_ranks(uint64_t count);
+
 /* The same image in such tiers, ready for a machine, without an origin. */
 imago_writer layered_bytes_make_tiered(const char *layout, imago_allocator *allocator);
 

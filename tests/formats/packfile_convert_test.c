@@ -1,60 +1,9 @@
 /* packfile_convert_test.c: packfiles written in every layout, and back; what would be lost is
  * refused by name. */
-#include "assertions.h"
-#include "packfile_files.h"
+#include "packfile_fixture.h"
 #include "packfile_recipes.h"
 
 #include <string.h>
-
-typedef struct fixture {
-	draft d;
-	imago_writer file, out;
-	imago_packfile packfile;
-	imago_allocator allocator;
-	imago_error error;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	static fixture f;
-	memset(&f, 0, sizeof f);
-	imago_allocator_init(&f.allocator, IMAGO_UNLIMITED);
-	imago_writer_init(&f.file, &f.allocator, packfile_layouts[0], NULL);
-	imago_writer_init(&f.out, &f.allocator, packfile_layouts[0], NULL);
-	f.packfile.allocator = &f.allocator;
-	*state = &f;
-	return 0;
-}
-
-static void
-forget(fixture *f)
-{
-	imago_packfile_close(&f->packfile);
-	imago_writer_release(&f->file);
-	imago_writer_release(&f->out);
-	imago_writer_init(&f->file, &f->allocator, packfile_layouts[0], NULL);
-	imago_writer_init(&f->out, &f->allocator, packfile_layouts[0], NULL);
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	forget(f);
-	assert_no_leak(&f->allocator);
-	return 0;
-}
-
-static void
-read_draft(fixture *f)
-{
-	forget(f);
-	draft_write(&f->d, &f->file);
-	assert_ok(imago_packfile_read(&f->packfile, f->file.bytes, f->file.size, NULL, &f->allocator,
-	                              &f->error),
-	          &f->error);
-}
 
 static imago_status
 write_in(fixture *f, imago_layout layout)
@@ -103,7 +52,7 @@ drafts_are_those_of_the_other_layout(void **state)
 		f->d.dependencies[0] = expected.dependencies[0] = "m.so";
 		f->d.dependencies[1] = expected.dependencies[1] = NULL;
 		f->d.num_dependencies = expected.num_dependencies = 2;
-		read_draft(f);
+		packfile_read_draft(f);
 		imago_writer_init(&file, &f->allocator, to, NULL);
 		draft_write(&expected, &file);
 		assert_ok(write_in(f, to), &f->error);
@@ -120,7 +69,7 @@ what_is_written_is_appended(void **state)
 	fixture *f = *state;
 	const imago_packfile_target target = {.layout = packfile_layouts[3]};
 	draft_init(&f->d, packfile_layouts[0], 0);
-	read_draft(f);
+	packfile_read_draft(f);
 	imago_write_bytes(&f->out, "before", 6);
 	assert_ok(imago_packfile_write(&f->packfile, &target, &f->out, &f->error), &f->error);
 	assert_memory_equal(f->out.bytes, "before", 6);
@@ -171,7 +120,7 @@ narrowing_that_loses_is_refused(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		draft_init(&f->d, packfile_layouts[3], 0);
 		rows[i](&f->d);
-		read_draft(f);
+		packfile_read_draft(f);
 		for (size_t k = 0; k < NUM_PACKFILE_LAYOUTS; k++) {
 			const imago_status status = write_in(f, packfile_layouts[k]);
 			if (packfile_layouts[k].word_bytes == 8) {
@@ -220,7 +169,7 @@ what_cannot_be_turned_is_refused(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		draft_init(&f->d, packfile_layouts[1], 0);
 		rows[i].change(&f->d);
-		read_draft(f);
+		packfile_read_draft(f);
 		for (size_t k = 0; k < NUM_PACKFILE_LAYOUTS; k++) {
 			const bool same = rows[i].order_only
 			                      ? packfile_layouts[k].byte_order == f->packfile.layout.byte_order
@@ -248,7 +197,7 @@ broken_packfiles_come_back_or_are_refused(void **state)
 	     i++) {
 		const imago_layout from = packfile_layouts[i % NUM_PACKFILE_LAYOUTS];
 		const imago_layout to = packfile_layouts[i / NUM_PACKFILE_LAYOUTS % NUM_PACKFILE_LAYOUTS];
-		forget(f);
+		packfile_forget(f);
 		packfile_recipe_write(&packfile_recipes[i / NUM_PACKFILE_LAYOUTS / NUM_PACKFILE_LAYOUTS],
 		                      from, &f->file);
 		assert_ok(imago_packfile_read(&f->packfile, f->file.bytes, f->file.size, NULL,
@@ -278,7 +227,7 @@ targets_that_there_are_not_are_refused(void **state)
 	    {{8, IMAGO_LITTLE_ENDIAN}, IMAGO_NUM_NUMBER_FORMS, 16},
 	};
 	draft_init(&f->d, packfile_layouts[0], 0);
-	read_draft(f);
+	packfile_read_draft(f);
 	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
 		assert_status(imago_packfile_write(&f->packfile, &targets[i], &f->out, &f->error),
 		              &f->error, IMAGO_EUSAGE);
@@ -295,7 +244,7 @@ quads_stay_quads(void **state)
 	f->d.numbers[0][0] = 0x3f;
 	f->d.numbers[0][1] = 0xff;
 	f->d.numbers[0][15] = 1;
-	read_draft(f);
+	packfile_read_draft(f);
 	imago_packfile_close(&f->packfile);
 	assert_ok(imago_packfile_read(&f->packfile, f->file.bytes, f->file.size, &options,
 	                              &f->allocator, &f->error),
@@ -340,7 +289,7 @@ every_failing_allocation_is_reported(void **state)
 	fixture *f = *state;
 	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS; i++) {
 		draft_init(&f->d, packfile_layouts[0], 2);
-		read_draft(f);
+		packfile_read_draft(f);
 		attempt_state at = {&f->file, packfile_layouts[i]};
 		assert_every_allocation_failure_is_reported(attempt, &at);
 	}
@@ -350,15 +299,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	    TEST(drafts_are_those_of_the_other_layout),
-	    TEST(what_is_written_is_appended),
-	    TEST(narrowing_that_loses_is_refused),
-	    TEST(what_cannot_be_turned_is_refused),
-	    TEST(broken_packfiles_come_back_or_are_refused),
-	    TEST(targets_that_there_are_not_are_refused),
-	    TEST(quads_stay_quads),
-	    TEST(every_failing_allocation_is_reported),
+	    PACKFILE_TEST(drafts_are_those_of_the_other_layout),
+	    PACKFILE_TEST(what_is_written_is_appended),
+	    PACKFILE_TEST(narrowing_that_loses_is_refused),
+	    PACKFILE_TEST(what_cannot_be_turned_is_refused),
+	    PACKFILE_TEST(broken_packfiles_come_back_or_are_refused),
+	    PACKFILE_TEST(targets_that_there_are_not_are_refused),
+	    PACKFILE_TEST(quads_stay_quads),
+	    PACKFILE_TEST(every_failing_allocation_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,61 +1,17 @@
 /* packfile_run_test.c: programs executed: what they print, how they end, what stops them. */
-#include "assertions.h"
-#include "packfile_files.h"
+#include "packfile_fixture.h"
 #include "packfile_recipes.h"
 
 #include <string.h>
 
 #include "imago/byte_order.h"
 
-typedef struct fixture {
-	draft d;
-	imago_writer file;
-	imago_packfile packfile;
-	imago_allocator allocator;
-	imago_error error;
-	printed out;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	static fixture f;
-	memset(&f, 0, sizeof f);
-	imago_allocator_init(&f.allocator, IMAGO_UNLIMITED);
-	imago_writer_init(&f.file, &f.allocator, packfile_layouts[0], NULL);
-	f.packfile.allocator = &f.allocator;
-	*state = &f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	imago_packfile_close(&f->packfile);
-	imago_writer_release(&f->file);
-	assert_no_leak(&f->allocator);
-	return 0;
-}
-
-static void
-read_draft(fixture *f)
-{
-	imago_packfile_close(&f->packfile);
-	imago_writer_release(&f->file);
-	imago_writer_init(&f->file, &f->allocator, f->d.layout, NULL);
-	draft_write(&f->d, &f->file);
-	assert_ok(imago_packfile_read(&f->packfile, f->file.bytes, f->file.size, NULL, &f->allocator,
-	                              &f->error),
-	          &f->error);
-}
-
 static const imago_packfile_result *
 run(fixture *f, uint64_t fuel)
 {
-	read_draft(f);
-	assert_int_equal(run_packfile(&f->packfile, fuel, &f->out), IMAGO_OK);
-	return &f->out.result;
+	packfile_read_draft(f);
+	assert_int_equal(run_packfile(&f->packfile, fuel, &f->printed), IMAGO_OK);
+	return &f->printed.result;
 }
 
 static void
@@ -66,7 +22,7 @@ programs_print_the_same_in_every_layout(void **state)
 		const imago_layout layout = packfile_layouts[i % NUM_PACKFILE_LAYOUTS];
 		draft_init(&f->d, layout, (uint8_t)(i / NUM_PACKFILE_LAYOUTS));
 		const imago_packfile_result *result = run(f, UINT64_MAX);
-		assert_string_equal(f->out.text, DRAFT_PRINTS);
+		assert_string_equal(f->printed.text, DRAFT_PRINTS);
 		assert_int_equal(result->end, IMAGO_PACKFILE_ENDED);
 		assert_null(result->reason);
 		assert_int_equal(result->num_ops, 9);
@@ -90,7 +46,7 @@ fuel_ends_a_run_anywhere(void **state)
 		const imago_packfile_result *result = run(f, fuel);
 		assert_int_equal(result->end, IMAGO_PACKFILE_FUEL);
 		assert_int_equal(result->num_ops, fuel);
-		assert_memory_equal(f->out.text, DRAFT_PRINTS, f->out.size);
+		assert_memory_equal(f->printed.text, DRAFT_PRINTS, f->printed.size);
 	}
 }
 
@@ -112,7 +68,7 @@ integers_are_signed_words(void **state)
 		draft_init(&f->d, (imago_layout){rows[i / 2].word_bytes, order}, 0);
 		f->d.code[17] = rows[i / 2].value;
 		assert_int_equal(run(f, 100)->end, IMAGO_PACKFILE_ENDED);
-		assert_string_equal(f->out.text + 7, rows[i / 2].text);
+		assert_string_equal(f->printed.text + 7, rows[i / 2].text);
 	}
 }
 
@@ -128,7 +84,7 @@ text_is_printed_as_utf8(void **state)
 			draft_init(&f->d, packfile_layouts[i], 0);
 			f->d.code[9] = (int64_t)k + 6; /* the constant of set_s_sc */
 			run(f, 5);
-			assert_string_equal(f->out.text + 4, texts[k]);
+			assert_string_equal(f->printed.text + 4, texts[k]);
 		}
 	}
 }
@@ -145,14 +101,14 @@ long_text_is_printed_whole(void **state)
 	draft_init(&f->d, packfile_layouts[0], 0);
 	f->d.strings[5] = (draft_string){0x400, text, sizeof text}; /* utf16 */
 	run(f, 5);
-	assert_int_equal(f->out.size, 4 + sizeof text / 2);
+	assert_int_equal(f->printed.size, 4 + sizeof text / 2);
 	for (size_t i = 0; i < sizeof text / 2; i++) {
-		assert_int_equal(f->out.text[4 + i], text[2 * i]);
+		assert_int_equal(f->printed.text[4 + i], text[2 * i]);
 	}
 	f->d.strings[5].flags = 0x200; /* binary */
 	run(f, 5);
-	assert_int_equal(f->out.size, 4 + sizeof text);
-	assert_memory_equal(f->out.text + 4, text, sizeof text);
+	assert_int_equal(f->printed.size, 4 + sizeof text);
+	assert_memory_equal(f->printed.text + 4, text, sizeof text);
 }
 
 static void
@@ -171,7 +127,7 @@ a_main_sub_says_where_to_start(void **state)
 		f->d.main_sub = rows[i].main_sub;
 		f->d.pmcs[0].words[2] = rows[i].start;
 		const imago_packfile_result *result = run(f, 100);
-		assert_string_equal(f->out.text, rows[i].prints);
+		assert_string_equal(f->printed.text, rows[i].prints);
 		assert_int_equal(result->end, IMAGO_PACKFILE_ENDED);
 	}
 	/* Behind the code, as far as the stream goes. */
@@ -184,7 +140,7 @@ a_main_sub_says_where_to_start(void **state)
 	f->d.pmcs[0].words[1] = 40;
 	f->d.pmcs[0].words[2] = -1;
 	run(f, 100);
-	assert_string_equal(f->out.text, DRAFT_PRINTS);
+	assert_string_equal(f->printed.text, DRAFT_PRINTS);
 }
 
 static void
@@ -293,7 +249,7 @@ what_no_program_may_do_stops_it(void **state)
 		assert_int_equal(result->end, IMAGO_PACKFILE_STOPPED);
 		assert_string_equal(result->reason, rows[row].reason);
 		assert_int_equal(result->place, rows[row].place);
-		assert_string_equal(f->out.text, rows[row].printed);
+		assert_string_equal(f->printed.text, rows[row].printed);
 		if (rows[row].change == without_code) {
 			assert_int_equal(result->segment, IMAGO_PACKFILE_NONE);
 			assert_int_equal(result->offset, IMAGO_NO_OFFSET);
@@ -348,7 +304,7 @@ what_changes_under_a_run_is_noticed(void **state)
 		imago_packfile_machine machine;
 		imago_packfile_result result;
 		changing c = {.size = f->d.layout.word_bytes};
-		read_draft(f);
+		packfile_read_draft(f);
 		c.at = f->file.bytes + f->d.places[rows[i].place] + rows[i].words * c.size;
 		imago_store_word(c.bytes, (uint64_t)rows[i].value, f->d.layout);
 		imago_packfile_machine_init(&machine, &f->allocator);
@@ -371,9 +327,9 @@ attempt(imago_allocator *allocator, imago_error *error, void *payload)
 	fixture *f = payload;
 	imago_packfile_machine machine;
 	imago_packfile_machine_init(&machine, allocator);
-	f->out.size = 0;
-	const imago_status status = imago_packfile_run(&f->packfile, 100, printed_append, &f->out,
-	                                               &machine, &f->out.result, error);
+	f->printed.size = 0;
+	const imago_status status = imago_packfile_run(&f->packfile, 100, printed_append, &f->printed,
+	                                               &machine, &f->printed.result, error);
 	imago_packfile_machine_release(&machine);
 	return status;
 }
@@ -384,9 +340,9 @@ every_failing_allocation_is_reported(void **state)
 	fixture *f = *state;
 	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS; i++) {
 		draft_init(&f->d, packfile_layouts[i], 0);
-		read_draft(f);
+		packfile_read_draft(f);
 		assert_every_allocation_failure_is_reported(attempt, f);
-		assert_string_equal(f->out.text, DRAFT_PRINTS);
+		assert_string_equal(f->printed.text, DRAFT_PRINTS);
 	}
 }
 
@@ -394,16 +350,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	    TEST(programs_print_the_same_in_every_layout),
-	    TEST(fuel_ends_a_run_anywhere),
-	    TEST(integers_are_signed_words),
-	    TEST(text_is_printed_as_utf8),
-	    TEST(long_text_is_printed_whole),
-	    TEST(a_main_sub_says_where_to_start),
-	    TEST(what_no_program_may_do_stops_it),
-	    TEST(what_changes_under_a_run_is_noticed),
-	    TEST(every_failing_allocation_is_reported),
+	    PACKFILE_TEST(programs_print_the_same_in_every_layout),
+	    PACKFILE_TEST(fuel_ends_a_run_anywhere),
+	    PACKFILE_TEST(integers_are_signed_words),
+	    PACKFILE_TEST(text_is_printed_as_utf8),
+	    PACKFILE_TEST(long_text_is_printed_whole),
+	    PACKFILE_TEST(a_main_sub_says_where_to_start),
+	    PACKFILE_TEST(what_no_program_may_do_stops_it),
+	    PACKFILE_TEST(what_changes_under_a_run_is_noticed),
+	    PACKFILE_TEST(every_failing_allocation_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,60 +1,10 @@
 /* packfile_test.c: the reader of packfiles, section by section of packfile.md; ends with refusals
  * and failing allocations. */
-#include "assertions.h"
-#include "packfile_files.h"
+#include "packfile_fixture.h"
 
 #include <string.h>
 
 #include "imago/packfile_check.h"
-
-typedef struct fixture {
-	draft d;
-	imago_writer file;
-	imago_packfile packfile;
-	imago_allocator allocator;
-	imago_error error;
-} fixture;
-
-static int
-set_up(void **state)
-{
-	static fixture f;
-	memset(&f, 0, sizeof f);
-	imago_allocator_init(&f.allocator, IMAGO_UNLIMITED);
-	imago_writer_init(&f.file, &f.allocator, packfile_layouts[0], NULL);
-	f.packfile.allocator = &f.allocator;
-	*state = &f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture *f = *state;
-	imago_packfile_close(&f->packfile);
-	imago_writer_release(&f->file);
-	assert_no_leak(&f->allocator);
-	return 0;
-}
-
-/* The draft as a file; what was there before is released. */
-static void
-write_draft(fixture *f)
-{
-	imago_packfile_close(&f->packfile);
-	imago_writer_release(&f->file);
-	imago_writer_init(&f->file, &f->allocator, f->d.layout, NULL);
-	draft_write(&f->d, &f->file);
-	assert_int_equal(f->file.status, IMAGO_OK);
-}
-
-static imago_status
-read_file(fixture *f)
-{
-	imago_packfile_close(&f->packfile);
-	return imago_packfile_read(&f->packfile, f->file.bytes, f->file.size, NULL, &f->allocator,
-	                           &f->error);
-}
 
 static void
 the_header_is_bytes(void **state)
@@ -64,8 +14,8 @@ the_header_is_bytes(void **state)
 		draft_init(&f->d, packfile_layouts[i], 1);
 		f->d.uuid_type = 1;
 		f->d.uuid_size = (uint8_t)(16 * i + 14); /* header ends where padding does, and does not */
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
+		packfile_write_draft(f);
+		assert_ok(packfile_read_file(f), &f->error);
 		const imago_packfile_header *header = &f->packfile.header;
 		assert_true(imago_layout_equal(f->packfile.layout, packfile_layouts[i]));
 		assert_int_equal(header->float_type, 1);
@@ -87,8 +37,8 @@ the_directory_says_where_segments_are(void **state)
 	fixture *f = *state;
 	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS; i++) {
 		draft_init(&f->d, packfile_layouts[i], 0);
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
+		packfile_write_draft(f);
+		assert_ok(packfile_read_file(f), &f->error);
 		const imago_packfile *p = &f->packfile;
 		assert_int_equal(p->directory, f->d.places[DRAFT_DIRECTORY]);
 		assert_int_equal(p->num_segments, 5);
@@ -120,8 +70,8 @@ what_stands_before_the_first_code_belongs_to_it(void **state)
 	draft_init(&f->d, packfile_layouts[0], 0);
 	/* The extra segment becomes the code, so that all others come first. */
 	f->d.has[DRAFT_CODES] = false;
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
+	packfile_write_draft(f);
+	assert_ok(packfile_read_file(f), &f->error);
 	assert_int_equal(f->packfile.debugs[0].code, IMAGO_PACKFILE_NONE);
 	assert_int_equal(f->packfile.annotations[0].code, IMAGO_PACKFILE_NONE);
 	assert_int_equal(f->packfile.num_of[IMAGO_PACKFILE_CODE], 0);
@@ -137,8 +87,8 @@ names_may_be_missing(void **state)
 	f->d.types[DRAFT_EXTRA] = IMAGO_PACKFILE_DEBUG;
 	f->d.names[DRAFT_ANNOTATIONS] = NULL;
 	/* Words enough for a debug segment's count of files behind the data words. */
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
+	packfile_write_draft(f);
+	assert_ok(packfile_read_file(f), &f->error);
 	assert_null(f->packfile.segments[0].name.bytes);
 	assert_int_equal(f->packfile.codes[0].constants, 0);
 	assert_int_equal(f->packfile.codes[0].debug, 0);
@@ -170,8 +120,8 @@ strings_have_encodings(void **state)
 	                                         {0x1f99c}};
 	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS; i++) {
 		draft_init(&f->d, packfile_layouts[i], 0);
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
+		packfile_write_draft(f);
+		assert_ok(packfile_read_file(f), &f->error);
 		const imago_packfile_constants *constants = &f->packfile.constants[0];
 		assert_int_equal(constants->num_strings, f->d.num_strings);
 		for (size_t k = 0; k < f->d.num_strings; k++) {
@@ -235,8 +185,8 @@ what_is_no_text_is_noticed(void **state)
 		f->d.strings[f->d.num_strings++] =
 		    (draft_string){rows[i].flags, rows[i].bytes, rows[i].length};
 	}
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
+	packfile_write_draft(f);
+	assert_ok(packfile_read_file(f), &f->error);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		imago_packfile_string string;
 		uint64_t position = 0;
@@ -262,8 +212,8 @@ code_maps_its_own_opcodes(void **state)
 		f->d.dependencies[0] = "m";
 		f->d.dependencies[1] = NULL;
 		f->d.num_dependencies = 2;
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
+		packfile_write_draft(f);
+		assert_ok(packfile_read_file(f), &f->error);
 		const imago_packfile_code *code = &f->packfile.codes[0];
 		assert_int_equal(code->main_sub, 0);
 		assert_int_equal(code->num_dependencies, 2);
@@ -288,8 +238,8 @@ ops_of_other_libraries_are_not_known(void **state)
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		draft_init(&f->d, packfile_layouts[i], 0);
 		f->d.library = names[i];
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
+		packfile_write_draft(f);
+		assert_ok(packfile_read_file(f), &f->error);
 		assert_null(imago_packfile_signature(&f->packfile.codes[0], 3));
 	}
 }
@@ -302,8 +252,8 @@ instructions_are_told_apart(void **state)
 	uint64_t place = 0;
 	size_t count = 0;
 	draft_init(&f->d, packfile_layouts[3], 0);
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
+	packfile_write_draft(f);
+	assert_ok(packfile_read_file(f), &f->error);
 	const imago_packfile_code *code = &f->packfile.codes[0];
 	while (imago_packfile_next_instruction(&f->packfile, code, &place, &at)) {
 		assert_int_equal(at.kind, IMAGO_INSTRUCTION_KNOWN);
@@ -318,137 +268,6 @@ instructions_are_told_apart(void **state)
 	}
 	assert_int_equal(count, 9);
 	assert_int_equal(place, f->d.num_code);
-}
-
-static void
-pmcs_are_walked(void **state)
-{
-	fixture *f = *state;
-	imago_packfile_pmc pmc;
-	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS; i++) {
-		draft_init(&f->d, packfile_layouts[i], 0);
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
-		imago_packfile_pmc_at(&f->packfile, &f->packfile.constants[0], 0, &pmc);
-		assert_int_equal(pmc.kind, IMAGO_PMC_SUB);
-		assert_int_equal(pmc.type, 12);
-		assert_int_equal(pmc.offset, f->d.places[DRAFT_PMCS] + packfile_layouts[i].word_bytes);
-		assert_int_equal(pmc.sub.end, f->d.num_code);
-		assert_int_equal(pmc.sub.vtable_index, -1);
-		assert_int_equal(pmc.sub.num_registers[1], 2);
-		assert_null(pmc.sub.namespace_entry.bytes);
-		assert_memory_equal(pmc.sub.id.bytes, "main", 4);
-	}
-}
-
-/* A Sub whose words are changed from one on: what it becomes, and which noun says why. */
-typedef struct stream_row {
-	size_t at;
-	int64_t words[4];
-	size_t num_words;
-	imago_packfile_pmc_kind kind;
-	const char *what;
-} stream_row;
-
-static void
-streams_are_what_they_are(void **state)
-{
-	fixture *f = *state;
-	/* Words of the draft's stream: 0 reference, 1 type, 2 start, 3 end, 4 flags, 5 name, 6 method
-	 * name, 7 namespace entry, inline (8), 9 language, 10, 11, 12-15 registers, 16 id, 17-20
-	 * references, 21 metadata. */
-	static const stream_row rows[] = {
-	    {0, {8}, 1, IMAGO_PMC_BROKEN, "number of a new PMC"},
-	    {0, {5}, 1, IMAGO_PMC_BROKEN, "number of a PMC that was seen"},
-	    {0, {1}, 1, IMAGO_PMC_BROKEN, "first PMC of a constant"},
-	    {0, {-4}, 1, IMAGO_PMC_BROKEN, "PMC reference"},
-	    {0, {7}, 1, IMAGO_PMC_BROKEN, "flag of a PMC reference"},
-	    {0, {2, 0, 0}, 3, IMAGO_PMC_BROKEN, "first PMC of a constant"},
-	    {0, {2, 1, 0}, 3, IMAGO_PMC_BROKEN, "constant of a back reference"},
-	    {1, {-12}, 1, IMAGO_PMC_SUB_SHAPE, NULL},
-	    {1, {13}, 1, IMAGO_PMC_SUB_SHAPE, NULL},
-	    {1, {13, -1}, 2, IMAGO_PMC_OPAQUE, NULL},
-	    {2, {-1}, 1, IMAGO_PMC_BROKEN, "end of a Sub"},
-	    {2, {30}, 1, IMAGO_PMC_BROKEN, "end of a Sub"},
-	    {5, {11}, 1, IMAGO_PMC_BROKEN, "name of a Sub"},
-	    {12, {-1}, 1, IMAGO_PMC_BROKEN, "registers of a Sub"},
-	    {15, {65537}, 1, IMAGO_PMC_BROKEN, "registers of a Sub"},
-	    {17, {5}, 1, IMAGO_PMC_SUB, NULL}, /* the Sub itself */
-	    {17, {9}, 1, IMAGO_PMC_BROKEN, "number of a PMC that was seen"},
-	    {17, {8, 40}, 2, IMAGO_PMC_BROKEN, "PMC reference"},
-	    {17, {3}, 1, IMAGO_PMC_BROKEN, "flag of a PMC reference"},
-	    {19, {2, 0, 1}, 3, IMAGO_PMC_BROKEN, "PMC reference"},
-	    {17, {2, 0, 1}, 3, IMAGO_PMC_BROKEN, "PMC reference"},
-	    {17, {2, 1, 1}, 3, IMAGO_PMC_BROKEN, "constant of a back reference"},
-	    {17, {2, -1, 1}, 3, IMAGO_PMC_BROKEN, "constant of a back reference"},
-	    {17, {2, 0, -1}, 3, IMAGO_PMC_BROKEN, "object of a back reference"},
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		imago_packfile_pmc pmc;
-		draft_init(&f->d, packfile_layouts[i % NUM_PACKFILE_LAYOUTS], 0);
-		memcpy(f->d.pmcs[0].words + rows[i].at, rows[i].words, rows[i].num_words * sizeof(int64_t));
-		write_draft(f);
-		assert_ok(read_file(f), &f->error);
-		imago_packfile_pmc_at(&f->packfile, &f->packfile.constants[0], 0, &pmc);
-		if (pmc.kind != rows[i].kind ||
-		    (rows[i].what != NULL && strcmp(pmc.what, rows[i].what) != 0)) {
-			fail_msg("row %zu: kind %d, %s", i, (int)pmc.kind, pmc.what == NULL ? "-" : pmc.what);
-		}
-	}
-}
-
-static void
-streams_may_hold_several_objects(void **state)
-{
-	fixture *f = *state;
-	imago_packfile_pmc pmc;
-	draft_init(&f->d, packfile_layouts[0], 0);
-	draft_pmc *stream = &f->d.pmcs[0];
-	/* The first reference is another Sub, whose words follow, itself referred to once more. */
-	int64_t other[22];
-	memcpy(other, stream->words, sizeof other);
-	stream->words[18] = 12;
-	stream->words[17] = 8;
-	const int64_t tail[] = {1, 9, 5, 1};
-	memcpy(stream->words + 19, tail, sizeof tail);
-	memcpy(stream->words + 23, other + 2, 20 * sizeof *other);
-	stream->num_words = 43;
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
-	imago_packfile_pmc_at(&f->packfile, &f->packfile.constants[0], 0, &pmc);
-	assert_int_equal(pmc.kind, IMAGO_PMC_SUB);
-	assert_int_equal(pmc.num_objects, 2);
-	stream->words[18] = 40; /* of another class */
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
-	imago_packfile_pmc_at(&f->packfile, &f->packfile.constants[0], 0, &pmc);
-	assert_int_equal(pmc.kind, IMAGO_PMC_SUB_SHAPE);
-	stream->words[23] = -1; /* and another shape */
-	write_draft(f);
-	assert_ok(read_file(f), &f->error);
-	imago_packfile_pmc_at(&f->packfile, &f->packfile.constants[0], 0, &pmc);
-	assert_int_equal(pmc.kind, IMAGO_PMC_OPAQUE);
-	assert_int_equal(pmc.num_objects, 2);
-}
-
-static void
-a_stream_ends_anywhere(void **state)
-{
-	fixture *f = *state;
-	imago_packfile_pmc pmc;
-	for (size_t num = 0; num < 22; num++) {
-		for (size_t odd = 0; odd < 2; odd++) {
-			draft_init(&f->d, packfile_layouts[0], 0);
-			f->d.pmcs[0].num_words = num;
-			f->d.pmcs[0].odd_bytes = num > 0 ? odd : 0;
-			write_draft(f);
-			assert_ok(read_file(f), &f->error);
-			imago_packfile_pmc_at(&f->packfile, &f->packfile.constants[0], 0, &pmc);
-			assert_int_equal(pmc.kind, IMAGO_PMC_BROKEN);
-			assert_non_null(pmc.what);
-			assert_true(pmc.place >= pmc.offset && pmc.place <= pmc.offset + pmc.size);
-		}
-	}
 }
 
 /* One lie, by what is changed before or after writing. */
@@ -505,11 +324,11 @@ lies_are_refused(void **state)
 	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS * sizeof rows / sizeof rows[0]; i++) {
 		const refusal *row = &rows[i / NUM_PACKFILE_LAYOUTS];
 		draft_init(&f->d, packfile_layouts[i % NUM_PACKFILE_LAYOUTS], 0);
-		write_draft(f);
+		packfile_write_draft(f);
 		draft_patch(&f->d, &f->file,
 		            f->d.places[row->place] + (uint64_t)(row->words * f->d.layout.word_bytes),
 		            row->value);
-		const imago_status status = read_file(f);
+		const imago_status status = packfile_read_file(f);
 		if (row->what == NULL) {
 			assert_int_not_equal(status, IMAGO_OK);
 		} else if (status != row->status || strcmp(f->error.what, row->what) != 0) {
@@ -534,16 +353,16 @@ headers_that_are_none_are_refused(void **state)
 	            {10, 255, IMAGO_EVERSION}, {16, 2, IMAGO_EVERSION}};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		draft_init(&f->d, packfile_layouts[i % NUM_PACKFILE_LAYOUTS], 0);
-		write_draft(f);
+		packfile_write_draft(f);
 		f->file.bytes[rows[i].offset] = rows[i].value;
-		assert_status(read_file(f), &f->error, rows[i].status);
+		assert_status(packfile_read_file(f), &f->error, rows[i].status);
 	}
 	draft_init(&f->d, packfile_layouts[0], 0);
-	write_draft(f);
+	packfile_write_draft(f);
 	f->file.bytes[17] = 255; /* a uuid that goes on into the directory */
-	assert_int_not_equal(read_file(f), IMAGO_OK);
+	assert_int_not_equal(packfile_read_file(f), IMAGO_OK);
 	f->file.size = 200;
-	assert_status(read_file(f), &f->error, IMAGO_ETRUNCATED);
+	assert_status(packfile_read_file(f), &f->error, IMAGO_ETRUNCATED);
 }
 
 static void
@@ -551,10 +370,10 @@ a_name_needs_its_nul(void **state)
 {
 	fixture *f = *state;
 	draft_init_least(&f->d, packfile_layouts[0]);
-	write_draft(f);
+	packfile_write_draft(f);
 	const uint64_t library = f->d.places[DRAFT_LIBRARY];
 	memset(f->file.bytes + library, 'x', (size_t)(f->d.places[DRAFT_SEGMENTS + 1] - library));
-	assert_status(read_file(f), &f->error, IMAGO_ETRUNCATED);
+	assert_status(packfile_read_file(f), &f->error, IMAGO_ETRUNCATED);
 	assert_error(&f->error, IMAGO_ETRUNCATED, "name of an op library", library);
 }
 
@@ -566,7 +385,7 @@ forms_of_numbers_are_chosen_not_guessed(void **state)
 		for (int form = -1; form <= IMAGO_NUM_NUMBER_FORMS; form++) {
 			const imago_packfile_options options = {.long_double = (imago_number_form)form};
 			draft_init(&f->d, packfile_layouts[i], 2);
-			write_draft(f);
+			packfile_write_draft(f);
 			imago_packfile_close(&f->packfile);
 			const imago_status status = imago_packfile_read(
 			    &f->packfile, f->file.bytes, f->file.size, &options, &f->allocator, &f->error);
@@ -602,7 +421,7 @@ every_failing_allocation_is_reported(void **state)
 {
 	fixture *f = *state;
 	draft_init(&f->d, packfile_layouts[2], 0);
-	write_draft(f);
+	packfile_write_draft(f);
 	assert_every_allocation_failure_is_reported(read_once, &f->file);
 }
 
@@ -610,25 +429,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	    TEST(the_header_is_bytes),
-	    TEST(the_directory_says_where_segments_are),
-	    TEST(what_stands_before_the_first_code_belongs_to_it),
-	    TEST(names_may_be_missing),
-	    TEST(strings_have_encodings),
-	    TEST(what_is_no_text_is_noticed),
-	    TEST(code_maps_its_own_opcodes),
-	    TEST(ops_of_other_libraries_are_not_known),
-	    TEST(instructions_are_told_apart),
-	    TEST(pmcs_are_walked),
-	    TEST(streams_are_what_they_are),
-	    TEST(streams_may_hold_several_objects),
-	    TEST(a_stream_ends_anywhere),
-	    TEST(lies_are_refused),
-	    TEST(headers_that_are_none_are_refused),
-	    TEST(a_name_needs_its_nul),
-	    TEST(forms_of_numbers_are_chosen_not_guessed),
-	    TEST(every_failing_allocation_is_reported),
+	    PACKFILE_TEST(the_header_is_bytes),
+	    PACKFILE_TEST(the_directory_says_where_segments_are),
+	    PACKFILE_TEST(what_stands_before_the_first_code_belongs_to_it),
+	    PACKFILE_TEST(names_may_be_missing),
+	    PACKFILE_TEST(strings_have_encodings),
+	    PACKFILE_TEST(what_is_no_text_is_noticed),
+	    PACKFILE_TEST(code_maps_its_own_opcodes),
+	    PACKFILE_TEST(ops_of_other_libraries_are_not_known),
+	    PACKFILE_TEST(instructions_are_told_apart),
+	    PACKFILE_TEST(lies_are_refused),
+	    PACKFILE_TEST(headers_that_are_none_are_refused),
+	    PACKFILE_TEST(a_name_needs_its_nul),
+	    PACKFILE_TEST(forms_of_numbers_are_chosen_not_guessed),
+	    PACKFILE_TEST(every_failing_allocation_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
