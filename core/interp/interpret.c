@@ -650,7 +650,15 @@ run_v3(imago_vm *vm)
 static void
 run_carefully(imago_vm *vm)
 {
-	interpret(vm, (loop_mode){.kind = vm->kind, .careful = true});
+	const imago_memory_kind kind = {.v3 = vm->kind.v3, .wide = vm->kind.wide, .tabled = false};
+	interpret(vm, (loop_mode){.kind = kind, .careful = true});
+}
+
+static void
+run_tabled_carefully(imago_vm *vm)
+{
+	const imago_memory_kind kind = {.v3 = false, .wide = vm->kind.wide, .tabled = true};
+	interpret(vm, (loop_mode){.kind = kind, .careful = true});
 }
 
 void
@@ -660,7 +668,9 @@ vm_interpret(imago_vm *vm)
 		return;
 	}
 	while (!vm->stopped && vm->left > 0) {
-		if (!vm->frame.trusted || (vm->kind.tabled && !(HAS_TABLED_LOOP && vm->kind.wide))) {
+		if (vm->kind.tabled && !(HAS_TABLED_LOOP && vm->kind.wide && vm->frame.trusted)) {
+			run_tabled_carefully(vm);
+		} else if (!vm->frame.trusted) {
 			run_carefully(vm);
 		} else if (vm->kind.v3) {
 			run_v3(vm);
