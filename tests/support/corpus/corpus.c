@@ -216,6 +216,13 @@ make_perm(corpus_case *here, uint64_t *held)
 	here->fixture.perm_lone = pointers(here, IMAGO_KERNEL_ARRAY, 2);
 }
 
+/* True when the recipe breaks nothing but files of a folder. */
+static bool
+breaks_only_files(const corpus_recipe *recipe)
+{
+	return recipe->needs == CORPUS_COMPOSED && recipe->build == NULL && recipe->break_heap == NULL;
+}
+
 static void
 make_fixture(corpus_case *here, const corpus_recipe *recipe)
 {
@@ -255,7 +262,9 @@ build(corpus_case *here, const corpus_recipe *recipe, imago_error *error)
 	if (imago_builder_create(&here->builder, &options, here->allocator, error) != IMAGO_OK) {
 		return false;
 	}
-	make_fixture(here, recipe);
+	if (!breaks_only_files(recipe)) {
+		make_fixture(here, recipe);
+	}
 	imago_status status = imago_builder_finish(here->builder, &here->heap, error);
 	imago_builder_destroy(here->builder);
 	here->builder = NULL;

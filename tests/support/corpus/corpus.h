@@ -1,7 +1,9 @@
 /* corpus.h: images that break one rule each, as a table of recipes.
  *
  * Every case starts from the same fixture: the kernel and a few objects of every kind, valid. A
- * recipe adds what it needs and then breaks one thing. corpus/README.md says how files are named.
+ * recipe adds what it needs and then breaks one thing. Only a recipe that breaks nothing but the
+ * files of a folder starts from the kernel alone, which is smaller. corpus/README.md says how files
+ * are named.
  */
 #ifndef IMAGO_TESTS_CORPUS_H
 #define IMAGO_TESTS_CORPUS_H
