@@ -7,7 +7,7 @@
  * is drawn there. */
 #include <string.h>
 
-#include "../tests/formats/packfile_draft.h"
+#include "../tests/support/packfile/packfile_draft.h"
 #include "fuzz_decisions.h"
 #include "fuzz_image.h"
 #include "fuzz_oracle.h"

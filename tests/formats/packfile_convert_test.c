@@ -1,7 +1,7 @@
 /* packfile_convert_test.c: packfiles written in every layout, and back; what would be lost is
  * refused by name. */
+#include "packfile/packfile_recipes.h"
 #include "packfile_fixture.h"
-#include "packfile_recipes.h"
 
 #include <string.h>
 

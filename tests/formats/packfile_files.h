@@ -8,7 +8,7 @@
 
 #include "imago/packfile_convert.h"
 #include "imago/packfile_run.h"
-#include "packfile_draft.h"
+#include "packfile/packfile_draft.h"
 
 enum { NUM_PACKFILE_LAYOUTS = 4, NUM_REAL_PACKFILES = 6, MOST_PRINTED = 4096 };
 extern const imago_layout packfile_layouts[NUM_PACKFILE_LAYOUTS];

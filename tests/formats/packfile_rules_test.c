@@ -1,7 +1,7 @@
 /* packfile_rules_test.c: every rule of packfiles has a recipe that breaks it, and it alone, in
  * every layout; and a packfile that none is broken by has no finding. */
 #include "assertions.h"
-#include "packfile_recipes.h"
+#include "packfile/packfile_recipes.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* packfile_run_test.c: programs executed: what they print, how they end, what stops them. */
+#include "packfile/packfile_recipes.h"
 #include "packfile_fixture.h"
-#include "packfile_recipes.h"
 
 #include <string.h>
 
