@@ -394,7 +394,7 @@ assign_tiers(const corpus_file *file, void *payload)
 {
 	imago_image image;
 	uint64_t *num_images = payload;
-	if (file->layout == NULL ||
+	if (strcmp(file->format, "bytes") == 0 || strcmp(file->format, "packfile") == 0 ||
 	    imago_image_read(&image, file->bytes, file->size, &allocator, &error) != IMAGO_OK) {
 		return true;
 	}

@@ -157,10 +157,10 @@ void corpus_valid_path(const corpus_valid *valid, const test_layout *layout,
 /* corpus_files.c: the committed files. Both stop, and return false, when visit does or a file
  * cannot be made. */
 typedef struct corpus_file {
-	const char *path;          /* below corpus/ */
-	const char *rule;          /* or "valid" */
-	const test_layout *layout; /* NULL: a byte string */
-	imago_format_id format;
+	const char *path;   /* below corpus/ */
+	const char *rule;   /* or "valid" */
+	const char *format; /* "spur" …, "packfile", or "bytes": a byte string */
+	const char *layout; /* "spur32" …, of packfiles "4le" …, of byte strings "any" */
 	const uint8_t *bytes;
 	uint64_t size;
 } corpus_file;
@@ -168,6 +168,10 @@ typedef struct corpus_file {
 typedef bool corpus_visit(const corpus_file *file, void *payload);
 bool corpus_for_each_committed(corpus_visit *visit, void *payload);
 bool corpus_for_each_other(corpus_visit *visit, void *payload); /* the remaining layouts */
+
+/* corpus_packfiles.c: the packfiles among them. */
+bool corpus_for_each_committed_packfile(corpus_visit *visit, void *payload);
+bool corpus_for_each_other_packfile(corpus_visit *visit, void *payload);
 
 enum { CORPUS_MANIFEST_LINE = 256 };
 

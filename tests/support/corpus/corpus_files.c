@@ -27,8 +27,8 @@ show_recipe(const corpus_recipe *recipe, const test_layout *layout, corpus_visit
 	test_image image = corpus_make(recipe, layout, &allocator);
 	corpus_file file = {.path = path,
 	                    .rule = recipe->rule,
-	                    .layout = layout,
-	                    .format = corpus_format(recipe, layout)};
+	                    .format = imago_format_name(corpus_format(recipe, layout)),
+	                    .layout = layout->name};
 	return show(&image, &file, visit, payload);
 }
 
@@ -42,8 +42,8 @@ show_valid(const corpus_valid *valid, const test_layout *layout, corpus_visit *v
 	test_image image = corpus_valid_make(valid, layout, &allocator);
 	corpus_file file = {.path = path,
 	                    .rule = "valid",
-	                    .layout = layout,
-	                    .format = corpus_valid_format(valid, layout)};
+	                    .format = imago_format_name(corpus_valid_format(valid, layout)),
+	                    .layout = layout->name};
 	return show(&image, &file, visit, payload);
 }
 
@@ -55,8 +55,12 @@ show_strings(corpus_visit *visit, void *payload)
 	for (size_t i = 0; (string = corpus_string_at(i)) != NULL; i++) {
 		char path[CORPUS_PATH_SIZE];
 		snprintf(path, sizeof(path), "generate/%s", string->name);
-		const corpus_file file = {
-		    .path = path, .rule = "valid", .bytes = string->bytes, .size = string->size};
+		const corpus_file file = {.path = path,
+		                          .rule = "valid",
+		                          .format = "bytes",
+		                          .layout = "any",
+		                          .bytes = string->bytes,
+		                          .size = string->size};
 		if (!visit(&file, payload)) {
 			return false;
 		}
@@ -87,7 +91,7 @@ corpus_for_each_committed(corpus_visit *visit, void *payload)
 			return false;
 		}
 	}
-	return true;
+	return corpus_for_each_committed_packfile(visit, payload);
 }
 
 bool
@@ -103,7 +107,7 @@ corpus_for_each_other(corpus_visit *visit, void *payload)
 			}
 		}
 	}
-	return true;
+	return corpus_for_each_other_packfile(visit, payload);
 }
 
 void
@@ -119,8 +123,6 @@ corpus_manifest_line(const corpus_file *file, char line[CORPUS_MANIFEST_LINE])
 	for (size_t i = 0; i < sizeof(hash); i++) {
 		snprintf(digits + 2 * i, 3, "%02x", hash[i]);
 	}
-	const bool image = file->layout != NULL;
-	snprintf(line, CORPUS_MANIFEST_LINE, "%s\t%s\t%s\t%s\t%s\n", file->path, digits,
-	         image ? imago_format_name(file->format) : "bytes", image ? file->layout->name : "any",
-	         file->rule);
+	snprintf(line, CORPUS_MANIFEST_LINE, "%s\t%s\t%s\t%s\t%s\n", file->path, digits, file->format,
+	         file->layout, file->rule);
 }
