@@ -5,8 +5,8 @@
 
 enum { MOST_DEPTH = 3 };
 
-const char *const apl_names[APL_NUM_NAMES] = {"A", "B", "C",   "D",   "F",  "G",
-                                              "H", "S", "S.X", "S.Y", "S.K"};
+const char *const apl_names[APL_NUM_NAMES] = {"A", "B", "C", "AD",  "F",   "G",
+                                              "H", "N", "S", "S.X", "S.Y", "S.K"};
 
 static void
 put(apl_text *text, const char *more)
@@ -27,10 +27,11 @@ put_one(apl_text *text, fuzz_decisions *decisions, const char *const *choices, u
 static void
 put_constant(apl_text *text, fuzz_decisions *decisions)
 {
-	static const char *const constants[] = {
-	    "0",       "1",          "2",        "3 1 2", "¯1",       "10",
-	    "'abc'",   "'x'",        "''",       "0.5",   "1 0 1",    "2 3",
-	    "'it''s'", "(1 'ab' 2)", "(2 3⍴⍳6)", "(⍳0)",  "(5⍴'no')", "((1 2)(3 'c'))"};
+	static const char *const
+	    constants[] = {"0",       "1",          "2",        "3 1 2", "¯1",       "10",
+	                   "'abc'",   "'x'",        "''",       "0.5",   "1 0 1",    "2 3",
+	                   "'it''s'", "(1 'ab' 2)", "(2 3⍴⍳6)", "(⍳0)",  "(5⍴'no')", "((1 2)(3 'c'))",
+	                   "(⍳132)",  "(⍳134)"}; /* just more than lists of free pockets are for */
 	put_one(text, decisions, constants, sizeof constants / sizeof constants[0]);
 }
 
@@ -75,7 +76,7 @@ put_expression(apl_text *text, fuzz_decisions *decisions, const char *const *nam
 	put_value(text, decisions, names, num_names, depth);
 }
 
-static const char *const variables[] = {"A", "B", "C", "D", "H", "S.X", "S.Y"};
+static const char *const variables[] = {"A", "B", "C", "AD", "H", "N", "S.X", "S.Y"};
 enum { NUM_VARIABLES = sizeof variables / sizeof variables[0] };
 
 /* header: what stands before and behind the function's name. */
@@ -83,7 +84,7 @@ static void
 put_function(apl_text *text, const char *before, const char *name, const char *behind,
              fuzz_decisions *decisions)
 {
-	static const char *const names[] = {"B", "P", "L", "A", "C", "D", "##.A", "#.B", "H"};
+	static const char *const names[] = {"B", "P", "L", "A", "C", "AD", "##.A", "#.B", "H"};
 	const uint32_t num_lines = fuzz_decide(decisions, 3);
 	put(text, "∇R←");
 	put(text, before);
@@ -121,6 +122,19 @@ put_space(apl_text *text, fuzz_decisions *decisions)
 	put(text, ")END\n");
 }
 
+/* A value with a namespace in it, which has no other name when APL_HELPER is taken away. */
+static void
+put_nested_space(apl_text *text, fuzz_decisions *decisions)
+{
+	static const char *const values[] = {"Z 1",   "1 Z",        "(2 'ab')Z", "Z Z",
+	                                     "(1 Z)", "(3 Z)(4 5)", "2 1⍴Z 'x'"};
+	put(text, ")NS " APL_HELPER "\nX←");
+	put_constant(text, decisions);
+	put(text, "\n)END\nN←");
+	put_one(text, decisions, values, sizeof values / sizeof values[0]);
+	put(text, "\n");
+}
+
 void
 apl_definition(apl_text *text, unsigned name, fuzz_decisions *decisions)
 {
@@ -131,6 +145,8 @@ apl_definition(apl_text *text, unsigned name, fuzz_decisions *decisions)
 		put_function(text, "P ", "G", " B", decisions);
 	} else if (strcmp(apl_names[name], "H") == 0) {
 		put_function(text, "", "H", "", decisions);
+	} else if (strcmp(apl_names[name], "N") == 0) {
+		put_nested_space(text, decisions);
 	} else if (strcmp(apl_names[name], "S") == 0) {
 		put_space(text, decisions);
 	} else {
@@ -144,7 +160,7 @@ apl_definition(apl_text *text, unsigned name, fuzz_decisions *decisions)
 void
 apl_line(apl_text *text, unsigned *assigned, fuzz_decisions *decisions)
 {
-	static const unsigned assignable[] = {0, 1, 2, 3, 8, 9};
+	static const unsigned assignable[] = {0, 1, 2, 3, 9, 10}; /* N keeps its namespaces */
 	text->size = 0;
 	*assigned = APL_NUM_NAMES;
 	if (fuzz_decide(decisions, 2) == 0) {

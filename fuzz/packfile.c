@@ -291,7 +291,9 @@ draw_code(draft *d, fuzz_decisions *decisions)
 			                       : opcode == 5 && last ? (uint32_t)d->num_numbers
 			                       : opcode == 6 && last ? (uint32_t)d->num_strings
 			                                             : 2;
-			d->code[d->num_code++] = fuzz_decide(decisions, limit);
+			/* Any integer, also below 0. */
+			d->code[d->num_code++] =
+			    (int64_t)fuzz_decide(decisions, limit) - (opcode == 0 ? 32768 : 0);
 		}
 	}
 	d->code[d->num_code++] = 3;

@@ -11,7 +11,7 @@
  *
  * Then a file is changed, or is the input, and its header's hash made right: attached without a
  * check, it is refused by name, or lines over it end with a reason; once it is gone nothing leads
- * there. All memory is given back. */
+ * there, and all counts of the main workspace are right. All memory is given back. */
 #define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): memfd_create */
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +38,7 @@ enum {
 	HOSTILE_REFUSED,
 	HOSTILE_RUNS,
 	NOTHING_LEADS_THERE,
+	MAIN_COUNTS,
 	NO_LEAK
 };
 static const char *const oracles[] = {
@@ -54,15 +55,16 @@ static const char *const oracles[] = {
     [HOSTILE_REFUSED] = "lying_file_is_refused_by_name",
     [HOSTILE_RUNS] = "lying_file_runs_and_ends",
     [NOTHING_LEADS_THERE] = "nothing_leads_to_a_file_that_is_gone",
+    [MAIN_COUNTS] = "counts_of_main_stay_right",
     [NO_LEAK] = "no_leak",
 };
 FUZZ_DECLARE_ORACLES("shared_code", oracles);
 
-enum { NUM_FILES = 4, MOST_STEPS = 12, FUEL = 600, DEPTH = 30, ROOT_NAMES = 8, BUDGET = 32 << 20 };
+enum { NUM_FILES = 4, MOST_STEPS = 12, FUEL = 600, DEPTH = 30, BUDGET = 32 << 20 };
 
 typedef struct library {
-	apl_text texts[ROOT_NAMES];
-	bool has[ROOT_NAMES];
+	apl_text texts[APL_NUM_ROOT_NAMES];
+	bool has[APL_NUM_ROOT_NAMES];
 	unsigned slot;
 	fuzz_output file;
 	int descriptor;
@@ -72,7 +74,9 @@ typedef struct session {
 	imago_allocator allocator;
 	imago_error error;
 	imago_workspace *real, *model;
-	unsigned origin[APL_NUM_NAMES];          /* of the model's names: the slot, 0: its own */
+	unsigned origin[APL_NUM_NAMES]; /* of the model's names: the slot, 0: its own */
+	imago_addr spaces[MOST_STEPS];  /* of the model, in values; held */
+	unsigned space_origins[MOST_STEPS], num_spaces;
 	int attached[IMAGO_WORKSPACE_SLOTS + 1]; /* the library, or -1 */
 	library libraries[NUM_FILES];
 } session;
@@ -102,14 +106,6 @@ write_file(imago_workspace *workspace, const imago_workspace_options *options, f
 }
 
 static void
-take_text(imago_workspace *workspace, const apl_text *text)
-{
-	imago_error error;
-	FUZZ_ASSERT(imago_workspace_take_text(workspace, text->bytes, text->size, &plain, &error) ==
-	            IMAGO_OK);
-}
-
-static void
 make_library(library *l, fuzz_decisions *decisions)
 {
 	imago_allocator allocator;
@@ -118,11 +114,12 @@ make_library(library *l, fuzz_decisions *decisions)
 	imago_allocator_init(&allocator, BUDGET);
 	FUZZ_ASSERT(imago_workspace_create(&workspace, &allocator, &error) == IMAGO_OK);
 	l->slot = 1 + fuzz_decide(decisions, 5);
-	for (unsigned name = 0; name < ROOT_NAMES; name++) {
+	for (unsigned name = 0; name < APL_NUM_ROOT_NAMES; name++) {
 		l->has[name] = fuzz_decide(decisions, 3) != 0;
 		apl_definition(&l->texts[name], name, decisions);
 		if (l->has[name]) {
-			take_text(workspace, &l->texts[name]);
+			imago_pocket_drop(imago_workspace_pockets(workspace),
+			                  pockets_define(workspace, &l->texts[name], &plain));
 		}
 	}
 	const imago_workspace_options options = {.slot = l->slot,
@@ -182,8 +179,8 @@ expect_same(session *s)
 		const imago_addr one = value_of(s->real, apl_names[i]);
 		const imago_addr other = value_of(s->model, apl_names[i]);
 		FUZZ_ORACLE(SAME_NAMES, (one != 0) == (other != 0));
-		if (one != 0 && strcmp(apl_names[i], "S") != 0) {
-			FUZZ_ORACLE(SAME_VALUES, imago_value_equal(real, one, model, other));
+		if (one != 0) {
+			FUZZ_ORACLE(SAME_VALUES, pockets_same(real, one, model, other));
 		}
 	}
 }
@@ -193,13 +190,18 @@ expect_same(session *s)
 static void
 model_attach(session *s, const library *l)
 {
-	for (unsigned name = 0; name < ROOT_NAMES; name++) {
+	for (unsigned name = 0; name < APL_NUM_ROOT_NAMES; name++) {
 		if (!l->has[name] || value_of(s->model, apl_names[name]) != 0) {
 			continue;
 		}
-		take_text(s->model, &l->texts[name]);
+		const imago_addr space = pockets_define(s->model, &l->texts[name], &plain);
+		if (space != 0) {
+			s->spaces[s->num_spaces] = space;
+			s->space_origins[s->num_spaces++] = l->slot;
+		}
 		s->origin[name] = l->slot;
-		for (unsigned i = ROOT_NAMES; i < APL_NUM_NAMES && strcmp(apl_names[name], "S") == 0; i++) {
+		for (unsigned i = APL_NUM_ROOT_NAMES;
+		     i < APL_NUM_NAMES && strcmp(apl_names[name], "S") == 0; i++) {
 			s->origin[i] = l->slot;
 		}
 	}
@@ -244,8 +246,8 @@ step_run(session *s, fuzz_decisions *decisions)
 	if (results[0].end == IMAGO_RUN_DONE) {
 		FUZZ_ORACLE(SAME_VALUES,
 		            results[0].value == 0 ||
-		                imago_value_equal(imago_workspace_pockets(s->real), results[0].value,
-		                                  imago_workspace_pockets(s->model), results[1].value));
+		                pockets_same(imago_workspace_pockets(s->real), results[0].value,
+		                             imago_workspace_pockets(s->model), results[1].value));
 		if (assigned < APL_NUM_NAMES) {
 			s->origin[assigned] = 0;
 		}
@@ -255,25 +257,49 @@ step_run(session *s, fuzz_decisions *decisions)
 	}
 }
 
-/* Names go with the namespace in which they are. */
+/* Names go with the namespace in which they are; those in a namespace that has none go where it
+ * stays as a part of a value. */
 static void
 model_detach(session *s, unsigned slot, bool keep)
 {
+	imago_pockets *pockets = imago_workspace_pockets(s->model);
+	for (unsigned i = 0; i < s->num_spaces; i++) {
+		if (s->space_origins[i] == slot) {
+			s->space_origins[i] = 0;
+			if (!keep) {
+				imago_symbol_set(pockets, imago_symbol_find(pockets, s->spaces[i], "X", 1), 0);
+			}
+		}
+	}
 	for (unsigned i = APL_NUM_NAMES; i-- > 0;) {
 		if (s->origin[i] == slot) {
 			s->origin[i] = 0;
 			if (!keep) {
-				imago_symbol_set(imago_workspace_pockets(s->model),
-				                 symbol_of(s->model, apl_names[i]), 0);
+				imago_symbol_set(pockets, symbol_of(s->model, apl_names[i]), 0);
 			}
 		}
 	}
 }
 
+/* Mostly one that has a file. */
+static unsigned
+draw_slot(const session *s, fuzz_decisions *decisions)
+{
+	unsigned slots[IMAGO_WORKSPACE_SLOTS];
+	unsigned num = 0;
+	for (unsigned slot = 1; slot <= IMAGO_WORKSPACE_SLOTS; slot++) {
+		if (s->attached[slot] >= 0) {
+			slots[num++] = slot;
+		}
+	}
+	return num == 0 || fuzz_decide(decisions, 4) == 0 ? 1 + fuzz_decide(decisions, 5)
+	                                                  : slots[fuzz_decide(decisions, num)];
+}
+
 static void
 step_detach(session *s, fuzz_decisions *decisions)
 {
-	const unsigned slot = 1 + fuzz_decide(decisions, 5);
+	const unsigned slot = draw_slot(s, decisions);
 	const bool keep = fuzz_decide(decisions, 2) == 1;
 	const imago_status status = imago_workspace_detach(s->real, slot, keep, &s->error);
 	if (s->attached[slot] < 0) {
@@ -300,6 +326,7 @@ step_save(session *s)
 	imago_workspace_destroy(s->real);
 	s->real = loaded;
 	memset(s->origin, 0, sizeof s->origin);
+	memset(s->space_origins, 0, sizeof s->space_origins);
 	for (unsigned slot = 0; slot <= IMAGO_WORKSPACE_SLOTS; slot++) {
 		s->attached[slot] = -1;
 	}
@@ -330,6 +357,9 @@ take_session(fuzz_decisions *decisions)
 		}
 		expect_same(&s);
 	}
+	for (unsigned i = 0; i < s.num_spaces; i++) {
+		imago_pocket_drop(imago_workspace_pockets(s.model), s.spaces[i]);
+	}
 	imago_workspace_destroy(s.real);
 	imago_workspace_destroy(s.model);
 	FUZZ_ORACLE(NO_LEAK, s.allocator.used == 0);
@@ -340,11 +370,14 @@ take_session(fuzz_decisions *decisions)
 
 /* ---- Files that lie */
 
-/* What leads where nothing is. */
+/* What leads where nothing is. What a lying file says of itself may have been copied; but all
+ * counts of the main workspace are its own. */
 static bool
 note_pointer(const imago_pocket_fault *fault, void *payload)
 {
 	(void)payload;
+	FUZZ_ORACLE(MAIN_COUNTS,
+	            fault->problem != IMAGO_PROBLEM_COUNT && fault->problem != IMAGO_PROBLEM_LENGTH);
 	FUZZ_ORACLE(NOTHING_LEADS_THERE, fault->problem != IMAGO_PROBLEM_POINTER ||
 	                                     imago_region_of(fault->found) == IMAGO_NUM_REGIONS ||
 	                                     imago_region_of(fault->found) == 0);
@@ -387,6 +420,7 @@ take_hostile_file(const uint8_t *bytes, uint64_t size, fuzz_decisions *decisions
 		                                &error);
 		if (status == IMAGO_OK) {
 			fuzz_oracle_count(NOTHING_LEADS_THERE);
+			fuzz_oracle_count(MAIN_COUNTS);
 			FUZZ_ASSERT(imago_workspace_audit(workspace, note_pointer, NULL, &error) == IMAGO_OK);
 		} else {
 			FUZZ_ORACLE(DETACHED, status == IMAGO_ENOMEM || status == IMAGO_ELIMIT ||

@@ -321,12 +321,12 @@ take_as_decisions(fuzz_decisions *decisions)
 	const imago_run_options options = {.fuel = FUEL};
 	imago_allocator_init(&allocator, BUDGET);
 	FUZZ_ASSERT(imago_workspace_create(&workspace, &allocator, &error) == IMAGO_OK);
-	for (unsigned name = 0; name < 8; name++) {
+	for (unsigned name = 0; name < APL_NUM_ROOT_NAMES; name++) {
 		apl_text text;
 		apl_definition(&text, name, decisions);
 		if (fuzz_decide(decisions, 4) != 0) {
-			FUZZ_ASSERT(imago_workspace_take_text(workspace, text.bytes, text.size, &options,
-			                                      &error) == IMAGO_OK);
+			imago_pocket_drop(imago_workspace_pockets(workspace),
+			                  pockets_define(workspace, &text, &options));
 		}
 	}
 	run_lines(workspace, 4, decisions);
