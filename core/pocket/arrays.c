@@ -1,6 +1,7 @@
 /* arrays.c: numbers, characters and nested values, of any rank. */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 #include "pocket_private.h"
 
@@ -37,7 +38,8 @@ imago_array_of(const imago_pocket *pocket, imago_array *out)
 		out->num = 0;
 		return true;
 	}
-	return fits && out->num <= (pocket->size - (uint64_t)8 * rank) / element;
+	const bool is_inside = out->num <= (pocket->size - (uint64_t)8 * rank) / element;
+	return fits && (is_inside || IMAGO_BUG(array_past_pocket, !is_inside));
 }
 
 bool
@@ -143,9 +145,10 @@ imago_array_note_spaces(imago_pockets *pockets, imago_addr address)
 	}
 	bool found = false;
 	for (uint64_t i = 0; i < array.num && !found; i++) {
-		found = imago_pocket_at(pockets, imago_array_item(&array, i), &item) &&
-		        (item.zones.kind == IMAGO_POCKET_NAMESPACE ||
-		         (item.zones.kind == IMAGO_POCKET_ARRAY && item.zones.flag != 0));
+		const bool is_item = imago_pocket_at(pockets, imago_array_item(&array, i), &item) &&
+		                     (item.zones.kind == IMAGO_POCKET_NAMESPACE ||
+		                      (item.zones.kind == IMAGO_POCKET_ARRAY && item.zones.flag != 0));
+		found = is_item && !IMAGO_BUG(spaces_in_first_only, is_item && i > 0);
 	}
 	(pocket.contents - IMAGO_POCKET_HEADER)[POCKET_AT_ZONES + 3] = found ? 1 : 0;
 }

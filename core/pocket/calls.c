@@ -1,6 +1,7 @@
 /* calls.c: defined functions: local names, arguments, results. */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "machine.h"
 
 enum { SHADOW_WORDS = 3 };
@@ -45,7 +46,9 @@ restore(machine *m, size_t base, uint32_t num)
 		const imago_addr value = imago_pockets_pop(m->pockets);
 		const imago_addr symbol = imago_pockets_pop(m->pockets);
 		imago_symbol_set(m->pockets, symbol, value);
-		imago_symbol_note_import(m->pockets, symbol, (unsigned)region);
+		if (!IMAGO_BUG(import_forgotten, region != 0)) {
+			imago_symbol_note_import(m->pockets, symbol, (unsigned)region);
+		}
 		imago_pocket_drop(m->pockets, symbol);
 	}
 }

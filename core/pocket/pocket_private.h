@@ -73,4 +73,9 @@ int imago_name_compare(const char *a, size_t a_length, const char *b, size_t b_l
 bool imago_body_is_sound(const imago_pocket *body, uint8_t bits, uint32_t num_symbols,
                          uint32_t num_constants, uint64_t *at);
 
+/* Copies what may be led to from the main workspace; an empty vector stands for what may not. The
+ * copy's one count is the caller's (share.c). */
+imago_status imago_pocket_copy_value(imago_pockets *pockets, imago_addr from, imago_addr *out,
+                                     imago_error *error);
+
 #endif

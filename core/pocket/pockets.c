@@ -1,6 +1,7 @@
 /* pockets.c: the arena: regions, allocation, counts. */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "imago/checked.h"
 #include "pocket_private.h"
 
@@ -147,7 +148,8 @@ imago_pocket_pointer(const imago_pocket *pocket, uint64_t i)
 	const uint8_t *place = pointer_place(pocket, i);
 	const imago_addr value = place != NULL ? pocket_word(place) : 0;
 	const unsigned here = imago_region_of(pocket->address);
-	return here == 0 || imago_region_of(value) == here ? value : 0;
+	const bool is_outside = here != 0 && value != 0 && imago_region_of(value) != here;
+	return is_outside && !IMAGO_BUG(file_pointer_followed, is_outside) ? 0 : value;
 }
 
 void
@@ -300,7 +302,8 @@ take_from(imago_pockets *pockets, imago_addr *head, uint64_t length)
 	                imago_pocket_of_kind(pockets, at, IMAGO_POCKET_FREE, &pocket);
 	     i++) {
 		const imago_addr next = pocket_word(pocket.contents);
-		if (pocket.length == length || pocket.length >= length + IMAGO_POCKET_LEAST) {
+		if (pocket.length == length || pocket.length >= length + IMAGO_POCKET_LEAST ||
+		    IMAGO_BUG(free_rest_small, pocket.length == length + IMAGO_POCKET_GRAIN)) {
 			if (before == 0) {
 				*head = next;
 			} else {

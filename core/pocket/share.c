@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "pocket_private.h"
 
 /* ---- Copies */
@@ -36,15 +37,17 @@ copy_pocket(imago_pockets *pockets, imago_addr from, imago_addr *out, imago_erro
 	const uint64_t num = imago_pocket_pointers(&old, &first);
 	for (uint64_t i = 0; i < num; i++) {
 		const imago_addr value = imago_pocket_pointer(&old, i);
-		imago_pocket_hold(pockets, value);
+		if (!IMAGO_BUG(copied_item_unheld, value != 0 && i > 0 && i + 1 == num)) {
+			imago_pocket_hold(pockets, value);
+		}
 		pocket_set_word(copy.contents + first + i * 8, value);
 	}
 	return IMAGO_OK;
 }
 
-/* Copies what may be led to from the main workspace; an empty vector stands for what may not. */
-static imago_status
-copy_value(imago_pockets *pockets, imago_addr from, imago_addr *out, imago_error *error)
+imago_status
+imago_pocket_copy_value(imago_pockets *pockets, imago_addr from, imago_addr *out,
+                        imago_error *error)
 {
 	imago_pocket pocket;
 	imago_array array;
@@ -66,6 +69,9 @@ imago_symbol_bind(imago_pockets *pockets, imago_addr symbol, imago_error *error)
 	if (!imago_pocket_of_kind(pockets, function, IMAGO_POCKET_FUNCTION, &pocket)) {
 		return imago_fail(error, IMAGO_ESTRUCTURE, "function", IMAGO_NO_OFFSET, function, 0);
 	}
+	if (IMAGO_BUG(called_unbound, imago_region_of(function) != 0)) {
+		return IMAGO_OK;
+	}
 	if (imago_region_of(function) == 0 &&
 	    imago_pocket_of_kind(pockets, imago_pocket_pointer(&pocket, FUNCTION_LST), IMAGO_POCKET_LST,
 	                         &table) &&
@@ -83,19 +89,19 @@ imago_symbol_bind(imago_pockets *pockets, imago_addr symbol, imago_error *error)
 /* ---- Attaching */
 
 /* Pairs that are still to be done: what it is in the file, what it is here. */
-typedef struct import {
+typedef struct importer {
 	imago_pockets *pockets;
 	unsigned region;
 	imago_addr_map done;  /* from namespaces and arrays of the file to their copies */
 	imago_addr_map queue; /* from 1, 2, … to namespaces and arrays of the file */
 	uint64_t num_imported;
 	imago_error *error;
-} import;
+} importer;
 
 /* The copy of a namespace or of an array with namespaces in it; its own items come later. One more
  * count is the caller's. */
 static imago_status
-copy_later(import *im, imago_addr from, imago_addr parent, imago_addr *out)
+copy_later(importer *im, imago_addr from, imago_addr parent, imago_addr *out)
 {
 	imago_pocket pocket;
 	const uint64_t *known = imago_addr_map_find(&im->done, from);
@@ -106,7 +112,7 @@ copy_later(import *im, imago_addr from, imago_addr parent, imago_addr *out)
 	}
 	const bool is_space = imago_pocket_of_kind(im->pockets, from, IMAGO_POCKET_NAMESPACE, &pocket);
 	imago_status status = is_space ? imago_namespace_make(im->pockets, parent, out, im->error)
-	                               : copy_value(im->pockets, from, out, im->error);
+	                               : imago_pocket_copy_value(im->pockets, from, out, im->error);
 	if (status != IMAGO_OK) {
 		return status;
 	}
@@ -122,7 +128,7 @@ copy_later(import *im, imago_addr from, imago_addr parent, imago_addr *out)
 
 /* The items of an array's copy that are, or have, namespaces. */
 static imago_status
-copy_items(import *im, imago_addr copy, imago_addr parent)
+copy_items(importer *im, imago_addr copy, imago_addr parent)
 {
 	imago_array array;
 	imago_status status = IMAGO_OK;
@@ -148,7 +154,7 @@ copy_items(import *im, imago_addr copy, imago_addr parent)
 /* Symbols of a sorted file are near its beginning: a bit for each grain of all would be too many.
  */
 static imago_status
-grow_claimed(const import *im, imago_bitmap *claimed, uint64_t grain)
+grow_claimed(const importer *im, imago_bitmap *claimed, uint64_t grain)
 {
 	enum { WORD_BITS = 64, FIRST_WORDS = 64 };
 	imago_bitmap grown;
@@ -169,7 +175,7 @@ grow_claimed(const import *im, imago_bitmap *claimed, uint64_t grain)
 
 /* A pointer to what stays in the file takes over the count that the file has for it. */
 static imago_status
-take_count(import *im, imago_addr from, imago_addr value)
+take_count(importer *im, imago_addr from, imago_addr value)
 {
 	imago_bitmap *claimed = &im->pockets->regions[im->region].claimed;
 	const uint64_t grain = (from - IMAGO_REGION_START(im->region)) / IMAGO_POCKET_GRAIN;
@@ -197,7 +203,7 @@ typedef struct file_symbol {
 } file_symbol;
 
 static imago_status
-decode_symbol(const import *im, imago_addr address, file_symbol *out)
+decode_symbol(const importer *im, imago_addr address, file_symbol *out)
 {
 	imago_pocket pocket;
 	*out = (file_symbol){.address = address};
@@ -217,10 +223,12 @@ decode_symbol(const import *im, imago_addr address, file_symbol *out)
 
 /* Gives a symbol of the main workspace what a symbol of the file has. */
 static imago_status
-give_value(import *im, imago_addr to, const file_symbol *from, imago_addr space)
+give_value(importer *im, imago_addr to, const file_symbol *from, imago_addr space)
 {
 	imago_addr value = from->value;
-	const bool is_copied = from->mark == IMAGO_MARK_NAMESPACE || from->mark == IMAGO_MARK_SPACES;
+	const bool is_copied = from->mark == IMAGO_MARK_NAMESPACE ||
+	                       (from->mark == IMAGO_MARK_SPACES &&
+	                        !IMAGO_BUG(nested_space_shared, from->mark == IMAGO_MARK_SPACES));
 	imago_status status = is_copied ? copy_later(im, from->value, space, &value)
 	                                : take_count(im, from->address, value);
 	if (status == IMAGO_OK) {
@@ -259,7 +267,7 @@ compare_name(const imago_pockets *pockets, imago_addr symbol, const file_symbol 
 
 /* Names of a tree that lies about its order would make one of the main workspace that does. */
 static imago_status
-require_order(const import *im, const merger *m, const file_symbol *from)
+require_order(const importer *im, const merger *m, const file_symbol *from)
 {
 	return m->last.name == NULL ||
 	               imago_name_compare(m->last.name, m->last.length, from->name, from->length) < 0
@@ -269,7 +277,7 @@ require_order(const import *im, const merger *m, const file_symbol *from)
 }
 
 static imago_status
-merge_one(import *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
+merge_one(importer *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
 {
 	file_symbol from = {.address = 0};
 	int order = -1;
@@ -290,7 +298,9 @@ merge_one(import *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
 	}
 	if (*i < m->here.num && order == 0) {
 		const imago_addr here = m->here.symbols[*i];
-		return has_value(im->pockets, here) ? IMAGO_OK : give_value(im, here, &from, space);
+		const bool has_one = has_value(im->pockets, here);
+		return has_one && !IMAGO_BUG(name_taken_over, has_one) ? IMAGO_OK
+		                                                       : give_value(im, here, &from, space);
 	}
 	imago_addr made;
 	status = imago_symbol_make(im->pockets, space, from.name, from.length, &made, im->error);
@@ -303,7 +313,7 @@ merge_one(import *im, merger *m, uint64_t *i, uint64_t j, imago_addr space)
 
 /* The names of a namespace of the file, in a namespace of the main workspace. */
 static imago_status
-import_space(import *im, imago_addr from, imago_addr space)
+import_space(importer *im, imago_addr from, imago_addr space)
 {
 	merger m = {.num = 0};
 	imago_status status = imago_symbol_list_create(&m.here, im->pockets, space, im->error);
@@ -335,7 +345,7 @@ imago_status
 imago_pockets_import(imago_pockets *pockets, unsigned region, uint64_t *num_imported,
                      imago_error *error)
 {
-import im = {.pockets = pockets, .region = region, .error = error };
+	importer im = {.pockets = pockets, .region = region, .error = error};
 	imago_pocket pocket;
 	if (region == 0 || region >= IMAGO_NUM_REGIONS || pockets->regions[region].bytes == NULL) {
 		return imago_fail(error, IMAGO_EUSAGE, "slot", IMAGO_NO_OFFSET, region,
@@ -361,141 +371,5 @@ import im = {.pockets = pockets, .region = region, .error = error };
 	imago_addr_map_release(&im.done);
 	imago_addr_map_release(&im.queue);
 	*num_imported = im.num_imported;
-	return status;
-}
-
-/* ---- Detaching, assimilating */
-
-/* Takes away what symbols have from a region. Counts of the region are of no interest any more, and
- * to write them would copy its pages. */
-static void
-take_away(imago_pockets *pockets, unsigned number)
-{
-	imago_region *region = &pockets->regions[number];
-	uint8_t *bytes = region->bytes;
-	imago_addr address = IMAGO_REGION_START(0);
-	imago_pocket pocket;
-	region->bytes = NULL;
-	while (imago_pocket_at(pockets, address, &pocket)) {
-		if (pocket.zones.kind == IMAGO_POCKET_SYMBOL && pocket.zones.flag == number) {
-			imago_symbol_set(pockets, address, 0);
-		}
-		address += pocket.length;
-	}
-	region->bytes = bytes;
-}
-
-/* Replaces one pointer into the region by one to a copy, which may lead there itself. */
-static imago_status
-replace_pointer(imago_pockets *pockets, imago_addr_map *copies, imago_addr address, uint64_t i,
-                imago_error *error)
-{
-	imago_pocket pocket;
-	(void)imago_pocket_at(pockets, address, &pocket);
-	const imago_addr value = imago_pocket_pointer(&pocket, i);
-	if (pocket.zones.kind == IMAGO_POCKET_SYMBOL && pocket.zones.type == IMAGO_MARK_FUNCTION &&
-	    i == IMAGO_SYMBOL_VALUE) {
-		const imago_status status = imago_symbol_bind(pockets, address, error);
-		if (status == IMAGO_ESTRUCTURE) { /* a function that is none */
-			imago_symbol_set(pockets, address, 0);
-			return IMAGO_OK;
-		}
-		return status;
-	}
-	const uint64_t *known = imago_addr_map_find(copies, value);
-	imago_addr copy;
-	imago_status status = IMAGO_OK;
-	if (known != NULL) {
-		copy = *known;
-		imago_pocket_hold(pockets, copy);
-	} else {
-		status = copy_value(pockets, value, &copy, error);
-		if (status == IMAGO_OK) {
-			status = imago_addr_map_put(copies, value, copy, error);
-			if (status != IMAGO_OK) {
-				imago_pocket_drop(pockets, copy);
-			}
-		}
-	}
-	if (status == IMAGO_OK) {
-		imago_pocket_give(pockets, address, i, copy);
-	}
-	return status;
-}
-
-/* One walk over the main workspace. What it copies may lie behind, or before, where it is. */
-static imago_status
-replace_pointers(imago_pockets *pockets, unsigned region, imago_addr_map *copies, bool *found,
-                 imago_error *error)
-{
-	imago_addr address = IMAGO_REGION_START(0);
-	imago_pocket pocket;
-	imago_status status = IMAGO_OK;
-	*found = false;
-	while (status == IMAGO_OK && imago_pocket_at(pockets, address, &pocket)) {
-		uint64_t first;
-		const uint64_t num = imago_pocket_pointers(&pocket, &first);
-		for (uint64_t i = 0; status == IMAGO_OK && i < num; i++) {
-			(void)imago_pocket_at(pockets, address, &pocket);
-			if (imago_region_of(imago_pocket_pointer(&pocket, i)) == region) {
-				*found = true;
-				status = replace_pointer(pockets, copies, address, i, error);
-			}
-		}
-		(void)imago_pocket_at(pockets, address, &pocket);
-		address += pocket.length;
-	}
-	return status;
-}
-
-imago_status
-imago_pockets_forget(imago_pockets *pockets, unsigned region, bool keep, imago_error *error)
-{
-	if (region == 0 || region >= IMAGO_NUM_REGIONS || pockets->regions[region].bytes == NULL ||
-	    pockets->stack_size > 0) {
-		return imago_fail(error, IMAGO_EUSAGE, "slot", IMAGO_NO_OFFSET, region,
-		                  IMAGO_NUM_REGIONS - 1);
-	}
-	imago_addr_map copies;
-	bool found = true;
-	imago_status status = IMAGO_OK;
-	imago_addr_map_init(&copies, pockets);
-	if (!keep) {
-		take_away(pockets, region);
-	}
-	while (status == IMAGO_OK && found) {
-		status = replace_pointers(pockets, region, &copies, &found, error);
-	}
-	imago_addr_map_release(&copies);
-	if (status == IMAGO_OK) {
-		imago_addr address = IMAGO_REGION_START(0);
-		imago_pocket pocket;
-		for (; imago_pocket_at(pockets, address, &pocket); address += pocket.length) {
-			if (pocket.zones.kind == IMAGO_POCKET_SYMBOL && pocket.zones.flag == region) {
-				imago_symbol_note_import(pockets, address, 0);
-			}
-		}
-		imago_bitmap_release(&pockets->regions[region].claimed, pockets->allocator);
-		pockets->regions[region] = (imago_region){.bytes = NULL};
-	}
-	return status;
-}
-
-imago_status
-imago_pockets_bind_all(imago_pockets *pockets, imago_error *error)
-{
-	imago_addr address = IMAGO_REGION_START(0);
-	imago_pocket pocket;
-	imago_status status = IMAGO_OK;
-	while (status == IMAGO_OK && imago_pocket_at(pockets, address, &pocket)) {
-		const imago_addr value = pocket.zones.kind == IMAGO_POCKET_SYMBOL
-		                             ? imago_pocket_pointer(&pocket, IMAGO_SYMBOL_VALUE)
-		                             : 0;
-		if (value != 0 && pocket.zones.type == IMAGO_MARK_FUNCTION && imago_region_of(value) != 0) {
-			status = imago_symbol_bind(pockets, address, error);
-			(void)imago_pocket_at(pockets, address, &pocket);
-		}
-		address += pocket.length;
-	}
 	return status;
 }

@@ -1,6 +1,7 @@
 /* symbols.c: names: a binary tree for each namespace. */
 #include <string.h>
 
+#include "../base/planted.h"
 #include "pocket_private.h"
 
 bool
@@ -33,6 +34,9 @@ int
 imago_name_compare(const char *a, size_t a_length, const char *b, size_t b_length)
 {
 	const int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
+	if (IMAGO_BUG(prefix_is_same_name, order == 0 && a_length != b_length)) {
+		return 0;
+	}
 	return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
 }
 
@@ -253,7 +257,8 @@ imago_symbol_list_create(imago_symbol_list *list, imago_pockets *pockets, imago_
 	    pockets->regions[imago_region_of(space)].used / (IMAGO_POCKET_HEADER + SYMBOL_NAME) + 1;
 	imago_addr next = imago_pocket_pointer(&pocket, IMAGO_SPACE_ROOT);
 	while (next != 0 || depth > 0) {
-		if (next != 0 && (depth > IMAGO_SYMBOL_MAX_DEPTH ||
+		const bool is_deep = next != 0 && depth > IMAGO_SYMBOL_MAX_DEPTH;
+		if (next != 0 && ((is_deep && !IMAGO_BUG(tree_too_deep, is_deep)) ||
 		                  !imago_pocket_of_kind(pockets, next, IMAGO_POCKET_SYMBOL, &pocket))) {
 			return imago_fail(error, IMAGO_ESTRUCTURE, "tree of symbols", IMAGO_NO_OFFSET, next,
 			                  IMAGO_SYMBOL_MAX_DEPTH);

@@ -1,6 +1,7 @@
 /* packfile_items.c: words, strings and names, wherever they stand. */
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "packfile_private.h"
 
 int64_t
@@ -39,6 +40,9 @@ imago_packfile_read_name(imago_reader *reader, const char **name, const char *wh
 	const uint8_t *bytes = reader->base + reader->position;
 	const uint64_t rest = imago_reader_remaining(reader);
 	const uint8_t *nul = memchr(bytes, 0, (size_t)rest);
+	if (IMAGO_BUG(name_without_nul, nul == NULL)) {
+		nul = bytes + strlen((const char *)bytes);
+	}
 	if (nul == NULL) {
 		imago_reader_fail(reader, IMAGO_ETRUNCATED, what, reader->position, rest + 1, rest);
 		return 0;
@@ -56,7 +60,7 @@ imago_packfile_read_count(imago_reader *reader, uint64_t least_bytes, const char
 	const uint64_t position = reader->position;
 	const uint64_t count = imago_read_word(reader, what);
 	const uint64_t most = imago_reader_remaining(reader) / least_bytes;
-	if (reader->status == IMAGO_OK && count > most) {
+	if (reader->status == IMAGO_OK && !IMAGO_BUG(count_unbounded, count > most) && count > most) {
 		imago_reader_fail(reader, IMAGO_ERANGE, what, position, count, most);
 	}
 	return reader->status == IMAGO_OK ? count : 0;

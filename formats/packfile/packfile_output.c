@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "packfile_private.h"
 
 void
@@ -39,7 +40,8 @@ imago_packfile_put_padding(packfile_output *out, uint64_t alignment)
 void
 imago_packfile_put_word(packfile_output *out, uint64_t value, uint64_t offset)
 {
-	if (out->layout.word_bytes == 4 && (int64_t)value != (int32_t)(uint32_t)value) {
+	const bool is_wide = out->layout.word_bytes == 4 && (int64_t)value != (int32_t)(uint32_t)value;
+	if (!IMAGO_BUG(narrow_word_cut, is_wide) && is_wide) {
 		imago_packfile_output_fail(out, IMAGO_EUNSUPPORTED, "word that 4 bytes cannot hold", offset,
 		                           value, 0);
 	}
@@ -70,7 +72,8 @@ static void
 put_text(packfile_output *out, const imago_packfile_string *string)
 {
 	const uint64_t unit = unit_of(imago_packfile_encoding_of(string));
-	if (unit == 1 || out->layout.byte_order == out->in->layout.byte_order) {
+	const bool same_order = out->layout.byte_order == out->in->layout.byte_order;
+	if (unit == 1 || same_order || IMAGO_BUG(utf16_kept, unit == 2 && string->length > 0)) {
 		imago_write_bytes(out->writer, string->bytes, string->length);
 		return;
 	}
@@ -150,7 +153,8 @@ imago_packfile_put_number(packfile_output *out, uint64_t offset)
 		turn_number(out, bytes, turned, offset);
 	} else if (same_order || in->number_form == IMAGO_NUMBER_X87) {
 		memcpy(turned, bytes, in->number_size);
-	} else if (in->number_form == IMAGO_NUMBER_DOUBLE_DOUBLE) {
+	} else if (in->number_form == IMAGO_NUMBER_DOUBLE_DOUBLE &&
+	           !IMAGO_BUG(pair_halves_swapped, in->number_form == IMAGO_NUMBER_DOUBLE_DOUBLE)) {
 		reverse(bytes, turned, 8);
 		reverse(bytes + 8, turned + 8, 8);
 	} else {

@@ -4,6 +4,7 @@
  * queue, and nothing recurses. Every object is at least two words of the stream, so its length
  * bounds the walk.
  */
+#include "../../core/base/planted.h"
 #include "packfile_private.h"
 
 enum {
@@ -68,7 +69,8 @@ take_string(walker *w, imago_packfile_string *string, const char *what)
 		return;
 	}
 	if (index >= 0) {
-		if ((uint64_t)index >= w->constants->num_strings) {
+		if (!IMAGO_BUG(pmc_string_unchecked, (uint64_t)index >= w->constants->num_strings) &&
+		    (uint64_t)index >= w->constants->num_strings) {
 			fail(w, what, position, (uint64_t)index, w->constants->num_strings);
 		} else if (!imago_packfile_string_at(w->packfile, w->constants->strings[index], string)) {
 			fail(w, what, position, (uint64_t)index, 0);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "packfile_code.h"
 #include "packfile_private.h"
 
@@ -155,7 +156,7 @@ load(const run *r, uint64_t place, unsigned word_bytes)
 	}
 	int32_t word;
 	memcpy(&word, r->words + place * 4, sizeof word);
-	return word;
+	return IMAGO_BUG(short_word_unsigned, word < 0) ? (int64_t)(uint32_t)word : word;
 }
 
 /* An operand that may be anything, if it is there. */
@@ -177,7 +178,7 @@ operand(run *r, uint64_t index, uint64_t bound, unsigned word_bytes, uint64_t *v
 	if (!any_operand(r, index, word_bytes, value)) {
 		return false;
 	}
-	if (*value >= bound) {
+	if (!IMAGO_BUG(jump_into_operand, *value >= bound) && *value >= bound) {
 		stop(r, "operand out of bounds");
 		return false;
 	}
@@ -362,7 +363,11 @@ find_start(run *r)
 {
 	imago_packfile_pmc pmc;
 	const int64_t index = r->code->main_sub;
-	if (index < 0 || r->constants == NULL || (uint64_t)index >= r->constants->num_pmcs) {
+	if (index < 0 || r->constants == NULL) {
+		return;
+	}
+	const bool is_there = (uint64_t)index < r->constants->num_pmcs;
+	if (!IMAGO_BUG(main_sub_unchecked, !is_there) && !is_there) {
 		return;
 	}
 	imago_packfile_pmc_at(r->packfile, r->constants, (uint64_t)index, &pmc);

@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "packfile_private.h"
 
 /* Offsets of strings or of the length words of buffers: *count is set as soon as there are any. */
@@ -115,7 +116,9 @@ map_ops(const imago_packfile *packfile, imago_packfile_code *row)
 		for (uint64_t k = 0; k < library->num_ops; k++) {
 			const uint64_t offset = library->ops + k * pair;
 			const uint64_t opcode = (uint64_t)imago_packfile_word(packfile, offset);
-			if (opcode < row->num_ops && row->ops[opcode].library == 0) {
+			const bool is_inside = opcode < row->num_ops;
+			if ((is_inside || IMAGO_BUG(op_index_unchecked, !is_inside)) &&
+			    row->ops[opcode].library == 0) {
 				row->ops[opcode] = (imago_packfile_op){
 				    .entry = offset,
 				    .number = imago_packfile_word(packfile, offset + packfile->layout.word_bytes),

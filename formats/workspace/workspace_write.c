@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/base/planted.h"
 #include "imago/checked.h"
 #include "imago/workspace.h"
 
@@ -308,8 +309,10 @@ append(const job *j, const item *from)
 	(void)imago_pocket_at(j->pockets, from->old, &pocket);
 	const uint64_t at = writer->size;
 	const bool is_symbol = pocket.zones.kind == IMAGO_POCKET_SYMBOL;
+	const bool is_dropped =
+	    is_symbol && !IMAGO_BUG(slot_is_saved, is_symbol && pocket.zones.flag != 0);
 	const uint8_t zones[4] = {pocket.zones.kind, pocket.zones.type, pocket.zones.size,
-	                          is_symbol ? 0 : pocket.zones.flag};
+	                          is_dropped ? 0 : pocket.zones.flag};
 	imago_write_u64(writer, pocket.length);
 	imago_write_u32(writer, from->count);
 	imago_write_bytes(writer, zones, sizeof zones);

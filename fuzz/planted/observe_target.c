@@ -9,6 +9,8 @@
  * IMAGO_PLANTED_CAP=N       ends the engine after N seconds of processor time, children excluded
  * IMAGO_PLANTED_UNTIL=LIST  ends it as soon as all these bugs, with a blank between, are detected
  * IMAGO_PLANTED_ENGINE=PID  the engine, when it is another process: its time counts, too
+ * IMAGO_PLANTED_CONTRACTS=LIST
+ *                           only these contracts, with a blank between, are asked
  * IMAGO_PLANTED_KEEP=DIR    the first input that shows a bug is kept there, as BUG.CONTRACT
  */
 #include <fcntl.h>
@@ -225,6 +227,19 @@ note(size_t i, const observed *seen, int contract, const uint8_t *bytes, size_t 
 	return news;
 }
 
+/* Whether a list of names with a blank between has that one. */
+static bool
+has_name(const char *list, const char *name)
+{
+	const size_t length = strlen(name);
+	for (const char *at = list; (at = strstr(at, name)) != NULL; at += length) {
+		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0')) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* True when all bugs that are waited for have been detected. */
 static bool
 has_all(void)
@@ -234,12 +249,7 @@ has_all(void)
 		return false;
 	}
 	for (size_t i = 0; i < observe_num_bugs(); i++) {
-		const char *name = observe_bug_name(i);
-		const char *found = strstr(wanted, name);
-		const size_t length = strlen(name);
-		bool is_wanted = found != NULL && (found == wanted || found[-1] == ' ') &&
-		                 (found[length] == ' ' || found[length] == '\0');
-		if (is_wanted && state->bugs[i].detected.run == 0) {
+		if (has_name(wanted, observe_bug_name(i)) && state->bugs[i].detected.run == 0) {
 			return false;
 		}
 	}
@@ -276,8 +286,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	state->num_runs++;
 	bool news = false;
 	const uint64_t hash = contract_hash(data, size);
+	const char *asked = getenv("IMAGO_PLANTED_CONTRACTS");
 	for (int contract = 0; contract_name(contract) != NULL; contract++) {
-		if (!contract_is_asked(contract, hash)) {
+		if (!contract_is_asked(contract, hash) ||
+		    (asked != NULL && !has_name(asked, contract_name(contract)))) {
 			continue;
 		}
 		observe_run(contract, data, size, seen);

@@ -64,12 +64,18 @@ the_bug_is_seen_on_its_input_and_only_when_it_is_awake(void **payload)
 	print_message("%s: %s\n", observe_bug_name(bug), by);
 }
 
-/* Tells of an input which bugs it shows, to which contract. */
+/* Tells of an input which bugs it shows, to which contract. A file that is named after a contract
+ * (NAME.CONTRACT) is for that alone. */
 static void
 try_input(const char *path, const witness *input)
 {
+	const char *dot = strrchr(path, '.');
+	const int only = dot != NULL ? contract_named(dot + 1) : NO_CONTRACT;
 	for (int contract = 0; contract_name(contract) != NULL; contract++) {
 		observed seen[MAX_BUGS];
+		if (only != NO_CONTRACT && contract != only) {
+			continue;
+		}
 		observe_run(contract, input->bytes, input->size, seen);
 		for (size_t bug = 0; bug < observe_num_bugs(); bug++) {
 			char by[OBSERVE_BY_SIZE] = "-";
