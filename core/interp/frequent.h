@@ -77,6 +77,14 @@
 	r.left--;                       \
 	GO_TO_FREQUENT(op)
 
+/* One place is enough where AFL++ watches: it follows each way out of each of them, for minutes of
+ * its compiler's time. */
+#ifdef __AFL_COMPILER
+#define GO_ON_FROM_HERE
+#else
+#define GO_ON_FROM_HERE GO_ON_WITH_NEXT
+#endif
+
 /* What many cases end with stands once behind them: compilers inline much there. */
 #define SEND(literal, num_args) \
 	selector = (literal);       \

@@ -571,15 +571,15 @@ interpret(imago_vm *vm, const loop_mode m)
 		/* ---- On with the next one: places of their own (frequent.h), in which the same is meant
 		 * to stand. NOLINTBEGIN(bugprone-branch-clone) */
 		next_push:
-			GO_ON_WITH_NEXT
+			GO_ON_FROM_HERE
 		next_pop:
-			GO_ON_WITH_NEXT
+			GO_ON_FROM_HERE
 		next_special:
-			GO_ON_WITH_NEXT
+			GO_ON_FROM_HERE
 		next_jump:
-			GO_ON_WITH_NEXT
+			GO_ON_FROM_HERE
 		next_send:
-			GO_ON_WITH_NEXT
+			GO_ON_FROM_HERE
 		next_return:
 			GO_ON_WITH_NEXT
 		/* NOLINTEND(bugprone-branch-clone) */
@@ -625,18 +625,11 @@ run_wide(imago_vm *vm)
 	interpret(vm, (loop_mode){.kind = kind, .careful = false});
 }
 
-/* Over an object table: twice the code of the others, so there is one for wide memories only, and
- * none where AFL++'s compiler would take minutes over it. Who has none is run with care. */
-#ifdef __AFL_COMPILER
-enum { HAS_TABLED_LOOP = 0 };
-#else
-enum { HAS_TABLED_LOOP = 1 };
-#endif
-
+/* Over an object table: twice the code of the others, so there is one for wide memories only. */
 static void
 run_wide_tabled(imago_vm *vm)
 {
-	const imago_memory_kind kind = {.wide = true, .tabled = HAS_TABLED_LOOP};
+	const imago_memory_kind kind = {.wide = true, .tabled = true};
 	interpret(vm, (loop_mode){.kind = kind, .careful = false});
 }
 
@@ -668,7 +661,7 @@ vm_interpret(imago_vm *vm)
 		return;
 	}
 	while (!vm->stopped && vm->left > 0) {
-		if (vm->kind.tabled && !(HAS_TABLED_LOOP && vm->kind.wide && vm->frame.trusted)) {
+		if (vm->kind.tabled && !(vm->kind.wide && vm->frame.trusted)) {
 			run_tabled_carefully(vm);
 		} else if (!vm->frame.trusted) {
 			run_carefully(vm);
