@@ -6,9 +6,11 @@
 #include "command.h"
 #include "files.h"
 #include "imago/packfile_check.h"
+#include "imago/workspace.h"
 #include "output.h"
 #include "packfile_file.h"
 #include "progress.h"
+#include "raw_file.h"
 
 enum {
 	OPTION_JSON,
@@ -284,6 +286,26 @@ check_packfile(const command_line *line, check_state *state, imago_error *error)
 }
 
 static exit_status
+check_workspace(const command_line *line, check_state *state, imago_error *error)
+{
+	raw_file file;
+	const imago_check_options options = library_options(line, state);
+	imago_check_sink sink;
+	memset(error, 0, sizeof *error);
+	exit_status result = raw_file_read(&file, state->path, 0, line->allocator);
+	if (result == EXIT_DONE) {
+		state->noun = "pocket";
+		imago_check_sink_init(&sink, &options, print_finding, state);
+		result =
+		    imago_workspace_check(file.bytes, file.size, &sink, line->allocator, error) == IMAGO_OK
+		        ? print_end(state, &sink.summary)
+		        : complain_of_error(state->path, error);
+	}
+	raw_file_release(&file);
+	return result;
+}
+
+static exit_status
 check_file(const command_line *line, const char *path)
 {
 	check_state state = {.path = path, .json = line->values[OPTION_JSON].given, .noun = "object"};
@@ -291,6 +313,8 @@ check_file(const command_line *line, const char *path)
 	exit_status result;
 	if (is_packfile(path)) {
 		result = check_packfile(line, &state, &error);
+	} else if (file_begins_as(path, imago_workspace_probe)) {
+		result = check_workspace(line, &state, &error);
 	} else {
 		imago_image image;
 		result = open_image(&image, path, line->allocator, &error);

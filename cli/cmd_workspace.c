@@ -84,7 +84,7 @@ run_make(const command_line *line)
 	return result;
 }
 
-/* ---- list, check */
+/* ---- list */
 
 static exit_status
 print_header(const raw_file *file, const char *path)
@@ -130,64 +130,6 @@ run_list(const command_line *line)
 	}
 	imago_workspace_destroy(workspace);
 	return result;
-}
-
-static bool
-print_finding(const imago_finding *finding, void *payload)
-{
-	char text[512];
-	imago_finding_format(finding, payload, text, sizeof text);
-	print_name(text);
-	print("\n");
-	return !output_failed();
-}
-
-static exit_status
-check_one(const char *path, imago_allocator *allocator)
-{
-	static const imago_check_options options = {.max_findings = 100};
-	raw_file file;
-	imago_check_sink sink;
-	imago_error error = {0};
-	exit_status result = raw_file_read(&file, path, 0, allocator);
-	if (result == EXIT_DONE) {
-		imago_check_sink_init(&sink, &options, print_finding, (void *)(uintptr_t)path);
-		sink.rule_at = imago_workspace_rule_at;
-		if (imago_workspace_check(file.bytes, file.size, &sink, allocator, &error) != IMAGO_OK) {
-			result = complain_of_error(path, &error);
-		} else {
-			print_name(path);
-			print(": %" PRIu64 " error%s, %" PRIu64 " warning%s\n", sink.summary.num_errors,
-			      plural(sink.summary.num_errors), sink.summary.num_warnings,
-			      plural(sink.summary.num_warnings));
-			result = sink.summary.num_errors > 0 ? EXIT_IMAGE : EXIT_DONE;
-		}
-	}
-	raw_file_release(&file);
-	return result;
-}
-
-static exit_status
-run_check(const command_line *line)
-{
-	exit_status result = EXIT_DONE;
-	for (size_t i = 1; i < line->num_names; i++) {
-		result = worse_status(result, check_one(line->names[i], line->allocator));
-	}
-	return result;
-}
-
-static exit_status
-run_rules(const command_line *line)
-{
-	size_t num;
-	const imago_rule *rules = imago_workspace_rules(&num);
-	(void)line;
-	for (size_t i = 0; i < num; i++) {
-		print("%-24s %-8s %s\n", rules[i].name, imago_severity_name(rules[i].severity),
-		      rules[i].summary);
-	}
-	return EXIT_DONE;
 }
 
 /* ---- run, share */
@@ -279,8 +221,10 @@ static const struct {
 	size_t min_names, max_names; /* with the verb itself */
 	exit_status (*run)(const command_line *line);
 } verbs[] = {
-    {"make", 3, 3, run_make},   {"list", 2, 2, run_list},      {"check", 2, SIZE_MAX, run_check},
-    {"rules", 1, 1, run_rules}, {"run", 2, SIZE_MAX, run_run}, {"share", 3, 3, run_share},
+    {"make", 3, 3, run_make},
+    {"list", 2, 2, run_list},
+    {"run", 2, SIZE_MAX, run_run},
+    {"share", 3, 3, run_share},
 };
 
 static exit_status
@@ -292,26 +236,23 @@ run_workspace_command(const command_line *line)
 			return verbs[i].run(line);
 		}
 	}
-	complain(
-	    "workspace: make TEXT OUT, list FILE, check FILE…, rules, run FILE LINE… or share FILE "
-	    "OUT --slot N");
+	complain("workspace: make TEXT OUT, list FILE, run FILE LINE… or share FILE OUT --slot N");
 	return EXIT_TROUBLE;
 }
 
 const struct command workspace_command = {
     .name = "workspace",
-    .arguments = "make|list|check|rules|run|share …",
+    .arguments = "make|list|run|share …",
     .summary = "APL workspaces, and shared code files made of them",
     .description =
         "  make TEXT OUT       a workspace from a readable text: definitions, and lines to "
         "evaluate\n"
         "  list FILE           its header, and its names\n"
-        "  check FILE…         the rules that it breaks; 'rules' lists them all\n"
         "  run FILE LINE…      evaluates lines, and shows values that are not assigned\n"
         "  share FILE OUT      a shared code file for a slot, which others attach: mapped, read "
         "page\n"
         "                      by page when it is used, copied when a count in a page changes\n"
-        "A shared code file can be loaded, listed and checked like a workspace.",
+        "A shared code file can be loaded and listed like a workspace. 'imago check' checks both.",
     .examples = "  imago workspace make lib.apl lib.ws\n"
                 "  imago workspace share lib.ws lib.shared --slot 1\n"
                 "  imago workspace run mine.ws 'MEAN 1 2 3' --attach lib.shared\n"

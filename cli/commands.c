@@ -22,7 +22,8 @@ print_help(void)
 	print("Usage: imago COMMAND [options] NAMES\n\n"
 	      "Reads, checks, converts and writes Smalltalk heap images: Spur of 32 and 64 bits, the\n"
 	      "older V3, and Pharo's composed images, in either byte order; and, with info, check,\n"
-	      "convert, dump and run, Parrot packfiles.\n\nCommands:\n");
+	      "convert, dump and run, Parrot packfiles. APL workspaces have a command of their own,\n"
+	      "and 'check'.\n\nCommands:\n");
 	for (size_t i = 0; i < NUM_COMMANDS; i++) {
 		print("  %-9s %s\n", commands[i]->name, commands[i]->summary);
 	}

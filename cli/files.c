@@ -7,8 +7,31 @@
 #include "imago/file.h"
 #include "imago/layered_image.h"
 #include "imago/save.h"
+#include "imago/workspace.h"
 #include "output.h"
 #include "progress.h"
+
+bool
+file_begins_as(const char *path, bool (*probe)(const uint8_t *bytes, uint64_t size))
+{
+	const imago_file_system *files = imago_os_files();
+	uint8_t begin[16];
+	const int descriptor =
+	    imago_path_kind_of(path) == IMAGO_PATH_FILE
+	        ? imago_files_open(files, IMAGO_WORKING_FOLDER, path, IMAGO_OPEN_FILE)
+	        : -1;
+	if (descriptor < 0) {
+		return false;
+	}
+	uint64_t done = 0;
+	int64_t got = 1;
+	while (got > 0 && done < sizeof begin) {
+		got = imago_files_read(files, descriptor, begin + done, sizeof begin - done);
+		done += got > 0 ? (uint64_t)got : 0;
+	}
+	(void)imago_files_close(files, descriptor);
+	return probe(begin, done);
+}
 
 exit_status
 open_image(imago_image *image, const char *path, imago_allocator *allocator, imago_error *error)
@@ -26,7 +49,14 @@ open_image(imago_image *image, const char *path, imago_allocator *allocator, ima
 	progress_begin(&step, "reading", path);
 	imago_status status = imago_image_open(image, path, allocator, error);
 	progress_end(&step);
-	return status == IMAGO_OK ? EXIT_DONE : complain_of_error(path, error);
+	if (status == IMAGO_OK) {
+		return EXIT_DONE;
+	}
+	const exit_status result = complain_of_error(path, error);
+	if (file_begins_as(path, imago_workspace_probe)) {
+		tell("It is a workspace: try 'imago workspace'.\n");
+	}
+	return result;
 }
 
 static bool

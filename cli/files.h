@@ -5,6 +5,10 @@
 #include "command.h"
 #include "imago/image.h"
 
+/* True when path is a regular file whose first 16 bytes, or what there is of them, a probe knows.
+ * What cannot be opened is somebody else's to complain about. */
+bool file_begins_as(const char *path, bool (*probe)(const uint8_t *bytes, uint64_t size));
+
 /* Opens an image, or prints why not: EXIT_TROUBLE for a file that cannot be opened, EXIT_IMAGE for
  * one that is no image. *error is filled then. Close with imago_image_close in every case. */
 exit_status open_image(imago_image *image, const char *path, imago_allocator *allocator,

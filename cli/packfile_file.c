@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "files.h"
 #include "imago/file.h"
 #include "imago/packfile_convert.h"
 #include "imago/save.h"
@@ -20,23 +21,7 @@ long_double_of(const option_value *value)
 bool
 is_packfile(const char *path)
 {
-	const imago_file_system *files = imago_os_files();
-	uint8_t magic[IMAGO_PACKFILE_MAGIC_SIZE];
-	const int descriptor =
-	    imago_path_kind_of(path) == IMAGO_PATH_FILE
-	        ? imago_files_open(files, IMAGO_WORKING_FOLDER, path, IMAGO_OPEN_FILE)
-	        : -1;
-	if (descriptor < 0) {
-		return false;
-	}
-	uint64_t done = 0;
-	int64_t got = 1;
-	while (got > 0 && done < sizeof magic) {
-		got = imago_files_read(files, descriptor, magic + done, sizeof magic - done);
-		done += got > 0 ? (uint64_t)got : 0;
-	}
-	(void)imago_files_close(files, descriptor);
-	return imago_packfile_probe(magic, done);
+	return file_begins_as(path, imago_packfile_probe);
 }
 
 exit_status

@@ -13,8 +13,7 @@
 #define LONG_DOUBLE_HELP  "what 16-byte numbers of a packfile are (default: by its byte order)"
 imago_number_form long_double_of(const option_value *value);
 
-/* True when path is a regular file that begins as a packfile does. What cannot be opened is
- * somebody else's to complain about. */
+/* True when path is a file that begins as a packfile does. */
 bool is_packfile(const char *path);
 
 typedef struct packfile_file {

@@ -41,7 +41,7 @@ load_workspace(imago_workspace **workspace, const char *path, imago_allocator *a
 	}
 	const exit_status result = complain_of_error(path, &error);
 	if (error.what != NULL && strcmp(error.what, "workspace that breaks rules") == 0) {
-		tell("Try 'imago workspace check'.\n");
+		tell("Try 'imago check'.\n");
 	}
 	return result;
 }

@@ -80,7 +80,6 @@ findings_of(const uint8_t *bytes, uint64_t size, imago_status *status, imago_err
 	imago_allocator allocator;
 	imago_allocator_init(&allocator, BUDGET);
 	imago_check_sink_init(&sink, NULL, NULL, NULL);
-	sink.rule_at = imago_workspace_rule_at;
 	*status = imago_workspace_check(bytes, size, &sink, &allocator, error);
 	FUZZ_ORACLE(NO_LEAK, allocator.used == 0);
 	return sink.summary.num_errors << 32 | sink.summary.num_warnings;

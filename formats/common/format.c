@@ -10,6 +10,7 @@
 #include "imago/packfile_check.h"
 #include "imago/spur_image.h"
 #include "imago/v3_image.h"
+#include "imago/workspace.h"
 
 static bool
 has_model(const uint8_t *bytes, uint64_t size, imago_object_model model)
@@ -221,8 +222,16 @@ imago_rule_at(size_t index)
 		}
 		index -= num_rules;
 	}
-	/* A packfile is no heap and has no row above, but its rules may be named, too. */
-	size_t num_packfile_rules;
-	const imago_rule *packfile_rules = imago_packfile_rules(&num_packfile_rules);
-	return index < num_packfile_rules ? packfile_rules + index : NULL;
+	/* Packfiles and workspaces are no heaps and have no row above, but their rules may be named. */
+	static const imago_rule *(*const others[])(size_t * num_rules) = {imago_packfile_rules,
+	                                                                  imago_workspace_rules};
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		size_t num_rules;
+		const imago_rule *rules = others[i](&num_rules);
+		if (index < num_rules) {
+			return rules + index;
+		}
+		index -= num_rules;
+	}
+	return NULL;
 }

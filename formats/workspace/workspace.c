@@ -25,7 +25,6 @@ check_file(const uint8_t *bytes, uint64_t size, imago_allocator *allocator, imag
 {
 	imago_check_sink sink;
 	imago_check_sink_init(&sink, NULL, NULL, NULL);
-	sink.rule_at = imago_workspace_rule_at;
 	const imago_status status = imago_workspace_check(bytes, size, &sink, allocator, error);
 	if (status == IMAGO_OK && sink.summary.num_errors > 0) {
 		return imago_fail(error, IMAGO_ESTRUCTURE, "workspace that breaks rules", IMAGO_NO_OFFSET,

@@ -24,12 +24,6 @@ imago_workspace_rules(size_t *num_rules)
 	return rules;
 }
 
-const imago_rule *
-imago_workspace_rule_at(size_t index)
-{
-	return index < NUM_RULES ? &rules[index] : NULL;
-}
-
 typedef struct checker {
 	const uint8_t *bytes;
 	uint64_t size;
@@ -199,6 +193,7 @@ imago_workspace_check(const uint8_t *bytes, uint64_t size, imago_check_sink *sin
 	check_header(&at);
 	check_root(&at);
 	status = imago_pockets_survey(&at.pockets, &options, report_fault, &at, &num_pockets, error);
+	sink->summary.num_objects = num_pockets;
 	if (status == IMAGO_OK && !sink->stopped) {
 		check_runs(&at, num_pockets);
 	}

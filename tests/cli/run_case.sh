@@ -23,6 +23,11 @@ if [ -z "${IMAGO-}" ]; then
 	echo "run_case.sh: IMAGO must name the command" >&2
 	exit 2
 fi
+# Commands run elsewhere.
+case $IMAGO in
+/*) ;;
+*/*) IMAGO=$PWD/$IMAGO ;;
+esac
 if [ $# -eq 0 ]; then
 	for folder in "$here"/cases/*/; do
 		set -- "$@" "$(basename "$folder")"

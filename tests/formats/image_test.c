@@ -278,9 +278,9 @@ rules_are_numbered_through_core_first(void **state)
 	size_t num_rules = 0;
 	while (imago_rule_at(num_rules) != NULL) {
 		const imago_rule *rule = imago_rule_at(num_rules);
-		bool of_a_format = strncmp(rule->name, "composed.", 9) == 0 ||
-		                   strncmp(rule->name, "layered.", 8) == 0 ||
-		                   strncmp(rule->name, "packfile.", 9) == 0;
+		bool of_a_format =
+		    strncmp(rule->name, "composed.", 9) == 0 || strncmp(rule->name, "layered.", 8) == 0 ||
+		    strncmp(rule->name, "packfile.", 9) == 0 || strncmp(rule->name, "workspace.", 10) == 0;
 		assert_true(of_a_format == (num_rules >= IMAGO_NUM_CORE_RULES));
 		for (size_t i = 0; i < num_rules; i++) {
 			assert_string_not_equal(imago_rule_at(i)->name, rule->name);

@@ -80,9 +80,6 @@ IMAGO_API void imago_workspace_hash(uint8_t hash[IMAGO_WORKSPACE_HASH], const ui
 /* The rules about a workspace file, num rows of them. */
 IMAGO_API const imago_rule *imago_workspace_rules(size_t *num_rules);
 
-/* The rule of an index, or NULL: for a sink whose options name rules. */
-IMAGO_API const imago_rule *imago_workspace_rule_at(size_t index);
-
 /* Checks a file's every byte. The statuses of imago_workspace_decode; IMAGO_ENOMEM. */
 IMAGO_API imago_status imago_workspace_check(const uint8_t *bytes, uint64_t size,
                                              imago_check_sink *sink, imago_allocator *allocator,
