@@ -138,6 +138,21 @@ mutate_condition(mutant_list *list, const source *file, size_t index)
 	}
 }
 
+/* True between the parentheses of for, or any. */
+static bool
+is_in_parentheses(const source *file, size_t index)
+{
+	while (index-- > 0) {
+		const token *at = &file->tokens[index];
+		if (token_is(file, index, ")") || token_is(file, index, "}")) {
+			index = at->partner;
+		} else if (token_is(file, index, "(") || token_is(file, index, "{")) {
+			return token_is(file, index, "(");
+		}
+	}
+	return false;
+}
+
 /* True when a statement can begin at a token of a body. */
 static bool
 begins_statement(const source *file, size_t index)
@@ -156,7 +171,7 @@ begins_statement(const source *file, size_t index)
 		}
 		return token_is(file, at, "case") || token_is(file, at, "default");
 	}
-	return token_is_any(file, index - 1, before);
+	return token_is_any(file, index - 1, before) && !is_in_parentheses(file, index);
 }
 
 /* f(…);  a->f(…);  (void)f(…); */
