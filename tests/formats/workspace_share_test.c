@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../share/mapped.h"
 #include "imago/pages.h"
 
 /* A workspace, and files attached to it. */
@@ -206,6 +207,9 @@ static void
 pages_are_private_only_where_counts_changed(void **state)
 {
 	session *s = *state;
+	if (!mapped_pages_are_told()) {
+		skip();
+	}
 	(void)attach_text(s, large, 1);
 	assert_int_equal(pages_of(s, 1).num_private, 0);
 	assert_line(s->workspace, "SMALL+1", "2");
@@ -244,6 +248,9 @@ a_cut_file_ends_what_is_done_and_nothing_else(void **state)
 	session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	workspace_file_open(&file, large, 6, false);
 	const int descriptor = workspace_descriptor(file.writer.bytes, file.writer.size);
 	assert_ok(imago_workspace_attach(s->workspace, descriptor, true, &attached, &s->error),
@@ -262,6 +269,9 @@ a_changed_file_is_noticed(void **state)
 	session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
+	if (!mapped_gone_pages_are_told()) {
+		skip();
+	}
 	workspace_file_open(&file, large, 6, false);
 	const int descriptor = workspace_descriptor(file.writer.bytes, file.writer.size);
 	assert_ok(imago_workspace_attach(s->workspace, descriptor, true, &attached, &s->error),

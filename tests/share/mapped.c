@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "imago/pages.h"
 #include "mapped.h"
 
 const imago_layout mapped_layouts[4] = {
@@ -289,6 +290,54 @@ mapped_gone_pages_are_told(void)
 		print_message("skipped: the system does not tell which page is gone\n");
 	}
 	return told;
+}
+
+/* How the one page of an attached file of so many bytes is counted after it was read and, if it is
+ * writable, written. */
+static imago_page_counts
+counts_of(uint64_t size, bool writable)
+{
+	imago_allocator allocator;
+	imago_attachment *attachment;
+	imago_page_counts counts = {0};
+	imago_error error = {0};
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint8_t *bytes = calloc(1, (size_t)size);
+	const imago_attach_section section = {.address = page, .size = page, .writable = writable};
+	const imago_attach_plan plan = {.layout = {sizeof(void *) == 4 ? 4 : 8, IMAGO_LITTLE_ENDIAN},
+	                                .sections = &section,
+	                                .num_sections = 1,
+	                                .start = page,
+	                                .span = page};
+	const imago_attach_options anywhere = {.place = IMAGO_PLACE_ANYWHERE};
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	const int descriptor = mapped_descriptor(bytes, size);
+	free(bytes);
+	assert_int_equal(imago_attach(&attachment, descriptor, &plan, &anywhere, &allocator, &error),
+	                 IMAGO_OK);
+	volatile uint8_t *first = imago_attachment_facts_of(attachment).bytes;
+	uint8_t byte = *first;
+	if (writable) {
+		*first = (uint8_t)(byte + 1);
+	}
+	if (imago_attachment_pages(attachment, &counts, NULL, NULL, &error) != IMAGO_OK) {
+		counts = (imago_page_counts){0};
+	}
+	imago_detach(attachment);
+	close(descriptor);
+	return counts;
+}
+
+bool
+mapped_pages_are_told(void)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (counts_of(page, true).num_private == 1 && counts_of(page, false).num_shared == 1 &&
+	    counts_of(1, false).num_shared == 1) {
+		return true;
+	}
+	print_message("skipped: the system does not tell of pages\n");
+	return false;
 }
 
 int

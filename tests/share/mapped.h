@@ -82,6 +82,10 @@ const char *mapped_way_name(imago_relocation way);
  * byte order may turn the address round. Says so when not. */
 bool mapped_gone_pages_are_told(void);
 
+/* Whether pages can be counted: not where the map is another process's, and where whole pages are
+ * mapped for parts of one, as under an emulator. Says so when not. */
+bool mapped_pages_are_told(void);
+
 /* All four layouts. */
 extern const imago_layout mapped_layouts[4];
 

@@ -24,54 +24,6 @@ page_size(void)
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* How the one page of an attached file of so many bytes is counted after it was read and, if it is
- * writable, written. */
-static imago_page_counts
-counts_of(uint64_t size, bool writable)
-{
-	imago_allocator allocator;
-	imago_attachment *attachment;
-	imago_page_counts counts = {0};
-	imago_error error = {0};
-	uint8_t *bytes = calloc(1, (size_t)size);
-	const imago_attach_section section = {
-	    .address = page_size(), .size = page_size(), .writable = writable};
-	const imago_attach_plan plan = {.layout = {sizeof(void *) == 4 ? 4 : 8, IMAGO_LITTLE_ENDIAN},
-	                                .sections = &section,
-	                                .num_sections = 1,
-	                                .start = page_size(),
-	                                .span = page_size()};
-	const imago_attach_options anywhere = {.place = IMAGO_PLACE_ANYWHERE};
-	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
-	const int descriptor = mapped_descriptor(bytes, size);
-	free(bytes);
-	assert_ok(imago_attach(&attachment, descriptor, &plan, &anywhere, &allocator, &error), &error);
-	volatile uint8_t *first = imago_attachment_facts_of(attachment).bytes;
-	uint8_t byte = *first;
-	if (writable) {
-		*first = (uint8_t)(byte + 1);
-	}
-	if (imago_attachment_pages(attachment, &counts, NULL, NULL, &error) != IMAGO_OK) {
-		counts = (imago_page_counts){0};
-	}
-	imago_detach(attachment);
-	close(descriptor);
-	return counts;
-}
-
-/* False where the map is another process's, and where whole pages are mapped for parts of one, as
- * under an emulator. The case packfile-runs-without-a-copy of the command does not ask. */
-static bool
-pages_can_be_counted(void)
-{
-	if (counts_of(page_size(), true).num_private == 1 &&
-	    counts_of(page_size(), false).num_shared == 1 && counts_of(1, false).num_shared == 1) {
-		return true;
-	}
-	print_message("skipped: the system does not tell of pages\n");
-	return false;
-}
-
 /* A program of many pages of code. */
 static int
 make_program(imago_layout layout, imago_allocator *allocator, uint64_t *size)
@@ -159,7 +111,7 @@ static void
 no_page_is_copied(void **state)
 {
 	(void)state;
-	const bool counted = pages_can_be_counted();
+	const bool counted = mapped_pages_are_told();
 	for (size_t i = 0; i < NUM_PACKFILE_LAYOUTS; i++) {
 		session s;
 		imago_allocator allocator;
@@ -191,7 +143,7 @@ static void
 genuine_files_run_without_a_copied_page(void **state)
 {
 	(void)state;
-	const bool counted = pages_can_be_counted();
+	const bool counted = mapped_pages_are_told();
 	for (size_t i = 0; i < NUM_REAL_PACKFILES; i++) {
 		session s;
 		char path[128];
@@ -249,7 +201,7 @@ static void
 processes_share_every_page(void **state)
 {
 	(void)state;
-	if (!pages_can_be_counted()) {
+	if (!mapped_pages_are_told()) {
 		skip();
 	}
 	imago_allocator allocator;

@@ -54,22 +54,6 @@ seen_of(mapped_fixture *f, const imago_attachment *attachment)
 	return (seen_pages){.file = &f->file, .base = imago_attachment_facts_of(attachment).base};
 }
 
-/* False where the map is another process's, as under an emulator. */
-static bool
-pages_can_be_counted(mapped_fixture *f)
-{
-	imago_page_counts counts[MAPPED_SECTIONS];
-	imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_NONE);
-	*mapped_section_bytes(&f->file, attachment, 3) = 1;
-	const imago_status status = imago_attachment_pages(attachment, counts, NULL, NULL, &f->error);
-	const bool can = status == IMAGO_OK && counts[3].num_private == 1;
-	imago_detach(attachment);
-	if (!can) {
-		print_message("skipped: the system does not tell of pages\n");
-	}
-	return can;
-}
-
 static void
 expect_counts(const imago_page_counts *counts, uint64_t absent, uint64_t shared, uint64_t private)
 {
@@ -83,7 +67,7 @@ static void
 an_untouched_attachment_costs_nothing(void **state)
 {
 	mapped_fixture *f = *state;
-	if (!pages_can_be_counted(f)) {
+	if (!mapped_pages_are_told()) {
 		skip();
 	}
 	for (size_t j = 0; j < f->num_ways + 1; j++) {
@@ -111,7 +95,7 @@ static void
 pages_without_addresses_have_no_private_bytes_anywhere(void **state)
 {
 	mapped_fixture *f = *state;
-	if (!pages_can_be_counted(f)) {
+	if (!mapped_pages_are_told()) {
 		skip();
 	}
 	for (size_t j = 0; j < f->num_ways; j++) {
@@ -140,7 +124,7 @@ static void
 private_pages_are_those_brought_in_or_written(void **state)
 {
 	mapped_fixture *f = *state;
-	if (!pages_can_be_counted(f)) {
+	if (!mapped_pages_are_told()) {
 		skip();
 	}
 	for (size_t j = 0; j < f->num_ways; j++) {
@@ -168,7 +152,7 @@ memory_is_measured(void **state)
 	imago_memory_use use;
 	imago_attachment *attachment = attach(f, IMAGO_PLACE_ANYWHERE, IMAGO_RELOCATION_AUTO);
 	if (imago_attachment_memory(attachment, &use, &f->error) != IMAGO_OK ||
-	    !pages_can_be_counted(f)) {
+	    !mapped_pages_are_told()) {
 		imago_detach(attachment);
 		skip();
 	}
