@@ -27,7 +27,7 @@ expect_back(fixture *f)
 	    &f->error);
 	assert_ok(imago_packfile_write(&there, &home, &back, &f->error), &f->error);
 	assert_int_equal(back.size, f->file.size);
-	assert_memory_equal(back.bytes, f->file.bytes, back.size);
+	assert_memory_equal(back.bytes, f->file.bytes, (size_t)back.size);
 	imago_packfile_close(&there);
 	imago_writer_release(&back);
 }
@@ -57,7 +57,7 @@ drafts_are_those_of_the_other_layout(void **state)
 		draft_write(&expected, &file);
 		assert_ok(write_in(f, to), &f->error);
 		assert_int_equal(f->out.size, file.size);
-		assert_memory_equal(f->out.bytes, file.bytes, file.size);
+		assert_memory_equal(f->out.bytes, file.bytes, (size_t)file.size);
 		imago_writer_release(&file);
 		expect_back(f);
 	}

@@ -232,7 +232,7 @@ goes_and_comes_back(const imago_packfile *packfile, imago_layout layout, imago_n
 		assert_true(number == again || number != number);
 		assert_ok(imago_packfile_write(&other, &home, &back, &error), &error);
 		assert_int_equal(back.size, packfile->size);
-		assert_memory_equal(back.bytes, packfile->bytes, back.size);
+		assert_memory_equal(back.bytes, packfile->bytes, (size_t)back.size);
 		imago_packfile_close(&other);
 	} else {
 		assert_error(&error, IMAGO_EUNSUPPORTED, "number that the target's form cannot hold",

@@ -60,7 +60,7 @@ expect_there_and_back(const imago_packfile *packfile, imago_layout layout, const
 	assert_true(imago_layout_equal(there.layout, layout));
 	convert(&there, packfile->layout, &back);
 	assert_int_equal(back.size, packfile->size);
-	assert_memory_equal(back.bytes, packfile->bytes, back.size);
+	assert_memory_equal(back.bytes, packfile->bytes, (size_t)back.size);
 	imago_packfile_close(&there);
 	imago_writer_release(&converted);
 	imago_writer_release(&back);

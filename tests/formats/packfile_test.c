@@ -47,7 +47,7 @@ the_directory_says_where_segments_are(void **state)
 			const imago_packfile_segment *segment = &p->segments[k];
 			assert_int_equal(segment->type, f->d.types[k]);
 			assert_int_equal(segment->name.length, strlen(f->d.names[k]));
-			assert_memory_equal(segment->name.bytes, f->d.names[k], segment->name.length);
+			assert_memory_equal(segment->name.bytes, f->d.names[k], (size_t)segment->name.length);
 			assert_int_equal(segment->entry, f->d.places[DRAFT_ENTRIES + k]);
 			assert_int_equal(segment->offset, f->d.places[DRAFT_SEGMENTS + k]);
 			assert_int_equal(segment->offset % 16, 0);

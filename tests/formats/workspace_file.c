@@ -81,7 +81,7 @@ workspace_descriptor(const uint8_t *bytes, uint64_t size)
 	const int descriptor = mkstemp(path);
 	assert_true(descriptor >= 0);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(write(descriptor, bytes, size), size);
+	assert_int_equal(write(descriptor, bytes, (size_t)size), size);
 	return descriptor;
 }
 
@@ -123,7 +123,7 @@ workspace_result(imago_workspace *workspace, const char *line)
 	imago_writer_init(&writer, &allocator, layout, &error);
 	imago_value_format(pockets, result.value, sizeof text / 2, &writer);
 	assert_true(writer.size > 0 && writer.size < sizeof text);
-	memcpy(text, writer.bytes, writer.size);
+	memcpy(text, writer.bytes, (size_t)writer.size);
 	text[writer.size - 1] = '\0';
 	imago_writer_release(&writer);
 	imago_pocket_drop(pockets, result.value);

@@ -462,7 +462,7 @@ every_bit_is_refused_or_found_or_does_no_harm(void **state)
 	const uint64_t end = IMAGO_WORKSPACE_PAGE + file.head.size;
 	uint8_t *copy = imago_allocate(&file.allocator, file.writer.size, "copy", NULL);
 	assert_non_null(copy);
-	memcpy(copy, file.writer.bytes, file.writer.size);
+	memcpy(copy, file.writer.bytes, (size_t)file.writer.size);
 	for (uint64_t bit = 0; bit < end * 8; bit++) {
 		if (bit / 8 >= 256 && bit / 8 < IMAGO_WORKSPACE_PAGE) {
 			continue; /* hashes and zeros: the rows above */
@@ -475,7 +475,7 @@ every_bit_is_refused_or_found_or_does_no_harm(void **state)
 			num_harmless++;
 		}
 		attach_and_use(&file);
-		memcpy(file.writer.bytes, copy, file.writer.size);
+		memcpy(file.writer.bytes, copy, (size_t)file.writer.size);
 	}
 	/* Numbers, characters and names, tokens that mean something else. */
 	assert_true(num_harmless > 100 && num_harmless < file.head.size * 8 / 4);

@@ -69,7 +69,7 @@ what_was_read_is_written_as_it_was(void **state)
 	                  &file.error);
 	assert_ok(imago_workspace_save(workspace, NULL, &again.writer, &file.error), &file.error);
 	assert_int_equal(again.writer.size, file.writer.size);
-	assert_memory_equal(again.writer.bytes, file.writer.bytes, file.writer.size);
+	assert_memory_equal(again.writer.bytes, file.writer.bytes, (size_t)file.writer.size);
 	imago_writer_release(&again.writer);
 	imago_workspace_destroy(workspace);
 	workspace_file_close(&file);
@@ -94,7 +94,7 @@ a_shared_code_file_can_be_loaded_and_made_again(void **state)
 		                  &file.error);
 		assert_ok(imago_workspace_save(workspace, &options, &writer, &file.error), &file.error);
 		assert_int_equal(writer.size, file.writer.size);
-		assert_memory_equal(writer.bytes, file.writer.bytes, file.writer.size);
+		assert_memory_equal(writer.bytes, file.writer.bytes, (size_t)file.writer.size);
 		imago_writer_release(&writer);
 		assert_line(workspace, "MEAN V", "2");
 		assert_line(workspace, "S.UP", "5");
