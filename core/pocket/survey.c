@@ -152,8 +152,9 @@ find_circles(survey *s)
 	for (unsigned r = 0; r < IMAGO_NUM_REGIONS; r++) {
 		total += s->num[r];
 	}
-	survey_row **listed = imago_pockets_scratch(s->pockets, NULL, 0, (total + 1) * sizeof *listed,
-	                                            "list of pockets", s->error);
+	const uint64_t size = (total + 1) * sizeof(void *);
+	survey_row **listed =
+	    imago_pockets_scratch(s->pockets, NULL, 0, size, "list of pockets", s->error);
 	uint64_t num = 0;
 	if (listed == NULL) {
 		return IMAGO_ENOMEM;
@@ -168,7 +169,7 @@ find_circles(survey *s)
 	for (uint64_t i = 0; i < num; i++) {
 		take_away(s, listed[i], listed, &num);
 	}
-	imago_pockets_scratch_release(s->pockets, listed, (total + 1) * sizeof *listed);
+	imago_pockets_scratch_release(s->pockets, listed, size);
 	for (unsigned r = 0; num < total && r < IMAGO_NUM_REGIONS; r++) {
 		for (uint64_t i = 0; i < s->num[r]; i++) {
 			if (s->rows[r][i].waiting > 0) {
