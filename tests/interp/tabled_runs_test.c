@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../share/mapped.h"
 #include "assertions.h"
 #include "imago/digest.h"
 #include "imago/pages.h"
@@ -198,6 +199,9 @@ without_memory_for_copies_it_runs_and_is_not_saved(void **state)
 int
 main(void)
 {
+	if (!mapped_pages_are_told()) {
+		return 77; /* what was written is known by pages */
+	}
 	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(kernel_images_run_the_same_in_both_ways),

@@ -150,6 +150,10 @@ open_genuine(imago_image *image, const char *name, imago_allocator *allocator)
 {
 	char path[128];
 	imago_error error;
+	if (imago_host_order() != IMAGO_LITTLE_ENDIAN) {
+		print_message("skipped: the image is of the other byte order\n");
+		skip();
+	}
 	(void)snprintf(path, sizeof path, "../shared/images/%s.image", name);
 	FILE *file = fopen(path, "rb");
 	if (file == NULL) {

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../share/mapped.h"
 #include "assertions.h"
 #include "imago/digest.h"
 #include "imago/walk.h"
@@ -360,6 +361,9 @@ set_up(void **state)
 int
 main(void)
 {
+	if (!mapped_pages_are_told()) {
+		return 77; /* what was written is known by pages */
+	}
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(kernel_images_go_on_over_their_source, set_up),
 	    cmocka_unit_test_setup(genuine_images_go_on_over_their_source, set_up),
