@@ -25,6 +25,7 @@ enum {
 	ROUGH_ONE_IN = 64,
 	OFFERED_ONE_IN = 4,
 	OF_PARENTS_ONE_IN = 2,
+	OF_CURRENT_ONE_IN = 4, /* it is the same one for hundreds of mutants; add_buf is not */
 	DESCRIPTION_SIZE = 256
 };
 
@@ -141,13 +142,16 @@ afl_custom_fuzz(void *data, unsigned char *buf, size_t buf_size, unsigned char *
 	static const char *const donate[] = {"sound.splice", "object.donor"};
 	afl_mutator *m = data;
 	imago_mutate_options options = {.seed = m->next_seed++};
+	dice d = {options.seed};
 	if (add_buf != NULL && options.seed % DONATE_ONE_IN == 0) {
 		options.only = donate;
 		options.num_only = options.seed % ROUGH_ONE_IN == 0 ? 2 : 1;
 		options.donor = add_buf;
 		options.donor_size = add_buf_size;
+	} else if (add_buf != NULL && !dice_one_in(&d, OF_CURRENT_ONE_IN)) {
+		buf = add_buf;
+		buf_size = add_buf_size;
 	}
-	dice d = {options.seed};
 	if (dice_one_in(&d, OFFERED_ONE_IN)) {
 		parents_offer(&m->parents, buf, buf_size, dice_roll(&d));
 	}

@@ -187,6 +187,34 @@ a_second_input_is_spliced_in(void **state)
 	free(donor.bytes);
 }
 
+/* AFL++ stays with one entry of its queue for hundreds of mutants, and hands over another one each
+ * time: where the one is no image, there still are images. */
+static void
+most_mutants_are_made_of_the_second_input(void **state)
+{
+	(void)state;
+	enum { NUM_MUTANTS = 400 };
+	unsigned char current[64] = {0};
+	const input other = input_of("v3");
+	const input original = input_of("v3");
+	void *data = afl.init(NULL, 5);
+	unsigned num_images = 0;
+	unsigned num_empty = 0;
+	for (int i = 0; i < NUM_MUTANTS; i++) {
+		unsigned char *out = NULL;
+		const size_t size = afl.fuzz(data, current, sizeof current, &out, other.bytes, other.size,
+		                             other.size + 4096);
+		num_images += is_walkable(out, size);
+		num_empty += size < other.size / 2;
+		assert_memory_equal(other.bytes, original.bytes, other.size);
+	}
+	assert_true(num_images > NUM_MUTANTS / 2);
+	assert_true(num_empty > NUM_MUTANTS / 20);
+	afl.deinit(data);
+	free(other.bytes);
+	free(original.bytes);
+}
+
 static void
 havoc_gets_one_edit(void **state)
 {
@@ -287,6 +315,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(the_same_seed_gives_the_same_mutants),
 	    cmocka_unit_test(one_call_stacks_up_to_eight_edits_and_names_them),
 	    cmocka_unit_test(a_second_input_is_spliced_in),
+	    cmocka_unit_test(most_mutants_are_made_of_the_second_input),
 	    cmocka_unit_test(havoc_gets_one_edit),
 	    cmocka_unit_test(trimming_makes_an_image_smaller_that_stays_an_image),
 	    cmocka_unit_test(processing_repairs_only_where_asked),
