@@ -23,19 +23,19 @@ imago_primitive_code(unsigned number)
 	return number < NUM_PRIMITIVES ? codes[number] : 0xFFFD;
 }
 
+/* So the shortest pocket has all numbers of a body. */
+_Static_assert(IMAGO_POCKET_LEAST - IMAGO_POCKET_HEADER >= BODY_LINES, "no body is too short");
+
 uint32_t
 imago_body_number(const imago_pocket *body, unsigned at)
 {
-	return body->size >= BODY_LINES ? pocket_half(body->contents + at) : 0;
+	return pocket_half(body->contents + at);
 }
 
 /* Where the tokens begin; false when lines and tokens do not fit. */
 static bool
 find_tokens(const imago_pocket *body, uint64_t *at)
 {
-	if (body->size < BODY_LINES) {
-		return false;
-	}
 	const uint64_t lines = imago_body_number(body, BODY_NUM_LINES);
 	const uint64_t tokens = imago_body_number(body, BODY_NUM_TOKENS);
 	*at = BODY_LINES + lines * 4;

@@ -27,9 +27,12 @@ assign(machine *m, frame *f, uint32_t begin, uint32_t *end)
 	if (is_function) {
 		return IMAGO_RUN_SYNTAX; /* the name of a function is no variable's */
 	}
-	if (p.symbol == 0 && imago_symbol_intern(m->pockets, p.space, p.name, p.length, &p.symbol,
-	                                         m->error) != IMAGO_OK) {
-		return IMAGO_RUN_MEMORY;
+	if (p.symbol == 0) {
+		const imago_status status =
+		    imago_symbol_intern(m->pockets, p.space, p.name, p.length, &p.symbol, m->error);
+		if (status != IMAGO_OK) {
+			return status == IMAGO_ESTRUCTURE ? IMAGO_RUN_BROKEN : IMAGO_RUN_MEMORY;
+		}
 	}
 	imago_pocket_hold(m->pockets, imago_apl_top(m, 0));
 	imago_symbol_set(m->pockets, p.symbol, imago_apl_top(m, 0));

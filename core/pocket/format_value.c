@@ -355,8 +355,9 @@ names_are_equal(const comparison *c, const function_view *a, const function_view
 	       imago_name_compare(one, lengths[0], other, lengths[1]) == 0;
 }
 
+/* A table that lies may have functions for constants, even this one: so these are deeper, too. */
 static bool
-functions_are_equal(comparison *c, imago_addr a, imago_addr b)
+functions_are_equal(comparison *c, imago_addr a, imago_addr b, unsigned depth)
 {
 	function_view one;
 	function_view other;
@@ -377,7 +378,7 @@ functions_are_equal(comparison *c, imago_addr a, imago_addr b)
 	}
 	for (uint64_t i = LST_FIRST + one.num_symbols; i < num; i++) {
 		if (!values_are_equal(c, imago_pocket_pointer(&one.table, i),
-		                      imago_pocket_pointer(&other.table, i), 0)) {
+		                      imago_pocket_pointer(&other.table, i), depth + 1)) {
 			return false;
 		}
 	}
@@ -398,7 +399,7 @@ values_are_equal(comparison *c, imago_addr a, imago_addr b, unsigned depth)
 		return arrays_are_equal(c, &one, &other, depth);
 	}
 	if (imago_pocket_of_kind(c->a, a, IMAGO_POCKET_FUNCTION, &pocket)) {
-		return functions_are_equal(c, a, b);
+		return functions_are_equal(c, a, b, depth);
 	}
 	return c->a == c->b && a == b;
 }

@@ -53,8 +53,7 @@ imago_addr
 imago_apl_entry(const machine *m, const frame *f, token t)
 {
 	imago_pocket table;
-	if (!imago_pocket_of_kind(m->pockets, f->table, IMAGO_POCKET_LST, &table) ||
-	    table.size < LST_POINTERS) {
+	if (!imago_pocket_of_kind(m->pockets, f->table, IMAGO_POCKET_LST, &table)) {
 		return 0;
 	}
 	const uint64_t symbols = pocket_half(table.contents + LST_NUM_SYMBOLS);

@@ -50,11 +50,12 @@ imago_scan_peek(const compiler *c, size_t *size)
 	return *size != 0 ? code : 0;
 }
 
+/* The code is not 0. */
 bool
 imago_scan_skip(compiler *c, uint32_t code)
 {
 	size_t size;
-	if (imago_scan_peek(c, &size) != code || size == 0) {
+	if (imago_scan_peek(c, &size) != code) {
 		return false;
 	}
 	c->at += size;
@@ -73,8 +74,7 @@ size_t
 imago_scan_name_length(const compiler *c)
 {
 	size_t length = 0;
-	while (c->at + length < c->length && length <= IMAGO_SYMBOL_MAX_NAME &&
-	       imago_symbol_is_name(c->text + c->at, length + 1)) {
+	while (c->at + length < c->length && imago_symbol_is_name(c->text + c->at, length + 1)) {
 		length++;
 	}
 	return length;
@@ -90,7 +90,8 @@ imago_scan_take_name(compiler *c, const char **name, size_t *length)
 	if (c->at + *length < c->length) {
 		next = c->text[c->at + *length];
 	}
-	if (*length == 0 || (*length == IMAGO_SYMBOL_MAX_NAME && imago_symbol_is_name(&next, 1))) {
+	const bool goes_on = imago_symbol_is_name(&next, 1) || (next >= '0' && next <= '9');
+	if (*length == 0 || (*length == IMAGO_SYMBOL_MAX_NAME && goes_on)) {
 		return imago_compile_wrong(c, "name");
 	}
 	c->at += *length;
@@ -190,7 +191,7 @@ copy_sign(compiler *c, char *line, size_t *size)
 	}
 }
 
-/* ¯12.5E¯3 */
+/* ¯12.5E¯3, where a number begins: so the line is not empty. */
 static imago_status
 scan_number(compiler *c, double *value)
 {
@@ -211,7 +212,7 @@ scan_number(compiler *c, double *value)
 	char *end;
 	*value = strtod(line, &end);
 	const bool is_finite = *value - *value == 0;
-	return *end == '\0' && end != line && is_finite && !begins_number(c) &&
+	return *end == '\0' && is_finite && !begins_number(c) &&
 	               !imago_symbol_is_name(c->text + c->at, c->at < c->length ? 1 : 0)
 	           ? IMAGO_OK
 	           : imago_compile_wrong(c, "number");

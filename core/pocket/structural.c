@@ -291,7 +291,8 @@ index_of(apl_call *call, const imago_array *left, const imago_array *right, imag
 	return result;
 }
 
-/* Puts the elements of an array into a nested one from place at on, each a scalar of its own. */
+/* Puts the elements of a simple array into a nested one from place at on, each a scalar of its own.
+ */
 static imago_run_end
 put_items(apl_call *call, imago_addr nested, uint64_t at, imago_addr from)
 {
@@ -300,16 +301,11 @@ put_items(apl_call *call, imago_addr nested, uint64_t at, imago_addr from)
 	for (uint64_t i = 0; i < array.num; i++) {
 		imago_addr item = 0;
 		(void)imago_array_at(call->pockets, from, &array);
-		if (array.type == IMAGO_ARRAY_NESTED) {
-			item = imago_array_item(&array, i);
-			imago_pocket_hold(call->pockets, item);
-		} else {
-			const bool is_char = array.type == IMAGO_ARRAY_CHAR;
-			if (imago_array_scalar(
-			        call->pockets, array.type, is_char ? 0 : imago_array_number(&array, i),
-			        is_char ? imago_array_char(&array, i) : 0, &item, call->error) != IMAGO_OK) {
-				return IMAGO_RUN_MEMORY;
-			}
+		const bool is_char = array.type == IMAGO_ARRAY_CHAR;
+		if (imago_array_scalar(
+		        call->pockets, array.type, is_char ? 0 : imago_array_number(&array, i),
+		        is_char ? imago_array_char(&array, i) : 0, &item, call->error) != IMAGO_OK) {
+			return IMAGO_RUN_MEMORY;
 		}
 		imago_pocket_give(call->pockets, nested, at + i, item);
 	}

@@ -54,7 +54,8 @@ find_place(const imago_pockets *pockets, imago_addr space, const char *name, siz
            place *out)
 {
 	imago_pocket pocket;
-	if (!imago_pocket_of_kind(pockets, space, IMAGO_POCKET_NAMESPACE, &pocket)) {
+	if (!imago_pocket_of_kind(pockets, space, IMAGO_POCKET_NAMESPACE, &pocket) ||
+	    pocket.size < NAMESPACE_SIZE) {
 		return false;
 	}
 	*out = (place){.above = space, .pointer = IMAGO_SPACE_ROOT};

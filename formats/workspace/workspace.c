@@ -6,6 +6,7 @@
 imago_status
 imago_workspace_create(imago_workspace **out, imago_allocator *allocator, imago_error *error)
 {
+	imago_error_set_part(error, "");
 	imago_workspace *workspace = imago_allocate(allocator, sizeof *workspace, "workspace", error);
 	if (workspace == NULL) {
 		return IMAGO_ENOMEM;
@@ -130,7 +131,9 @@ imago_workspace_guard(imago_workspace *workspace, imago_guarded *function, void 
 	imago_status status = imago_workspace_require(workspace, error);
 	if (status == IMAGO_OK) {
 		status = enter(&g);
-		workspace->is_lost = status == IMAGO_EIO;
+		if (status == IMAGO_EIO) { /* the function may have said so itself, of another failure */
+			workspace->is_lost = true;
+		}
 	}
 	return status;
 }

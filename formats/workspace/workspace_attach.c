@@ -119,7 +119,9 @@ import(void *payload)
 	const imago_status status =
 	    imago_pockets_import(&c->workspace->pockets, c->slot, c->num_imported, c->error);
 	if (status != IMAGO_OK) {
-		/* What was imported is taken away without a copy, but for items of arrays on the way. */
+		/* What was imported is taken away without a copy, but for items of arrays on the way, and
+		 * of arrays that contain themselves. Where one cannot be made, pointers still lead to the
+		 * file: it stays mapped, and all else is refused. */
 		if (imago_pockets_forget(&c->workspace->pockets, c->slot, false, NULL) != IMAGO_OK) {
 			c->workspace->is_lost = true;
 		}
@@ -159,9 +161,8 @@ imago_workspace_attach(imago_workspace *workspace, int descriptor, bool elsewher
 	               .slot = head.slot,
 	               .num_imported = &out->num_imported,
 	               .error = error};
-	const bool was_lost = workspace->is_lost;
 	status = imago_workspace_guard(workspace, import, &c, error);
-	if (status != IMAGO_OK && !(workspace->is_lost && !was_lost)) {
+	if (status != IMAGO_OK && !workspace->is_lost) {
 		unmap(workspace, head.slot);
 	}
 	return status;

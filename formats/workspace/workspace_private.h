@@ -7,7 +7,8 @@
 struct imago_workspace {
 	imago_pockets pockets;
 	imago_attachment *mappings[IMAGO_WORKSPACE_SLOTS + 1]; /* by slot; [0] is none */
-	bool is_lost; /* pages went away while something was being done */
+	bool is_lost; /* pages went away while something was being done, or what an attach that failed
+	               * had imported could not be taken away */
 	imago_allocator *allocator;
 };
 

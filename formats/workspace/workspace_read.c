@@ -41,6 +41,7 @@ imago_workspace_read(imago_pockets *pockets, const imago_workspace_head *head, c
                      imago_error *error)
 {
 	imago_region *region = &pockets->regions[0];
+	imago_error_set_part(error, "");
 	region->bytes = imago_allocate(pockets->allocator, head->size, "workspace", error);
 	if (region->bytes == NULL) {
 		return IMAGO_ENOMEM;

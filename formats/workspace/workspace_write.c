@@ -363,6 +363,7 @@ imago_workspace_write(imago_pockets *pockets, const imago_workspace_options *opt
 	         .options = options != NULL ? options : &defaults,
 	         .writer = writer,
 	         .error = error};
+	imago_error_set_part(error, "");
 	if (j.options->slot > IMAGO_WORKSPACE_SLOTS) {
 		return imago_fail(error, IMAGO_EUSAGE, "slot", IMAGO_NO_OFFSET, j.options->slot,
 		                  IMAGO_WORKSPACE_SLOTS);

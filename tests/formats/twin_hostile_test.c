@@ -127,6 +127,11 @@ static const lie lies[] = {
     {ROW_1, 1, 0, IMAGO_ESTRUCTURE, "row of the table", ROW_1},        /* that goes on */
     {ROW_1 + 1, 1, 0x80, IMAGO_ESTRUCTURE, "row of the table", ROW_1}, /* without an end */
     {TABLE + 1, 1, 2, IMAGO_ERANGE, "run past the source", ROW_1},     /* more than there is */
+    {ROW_1 + 1, 1, 1, IMAGO_ESTRUCTURE, "number of runs", 72},         /* less than there is */
+    /* A size in two bytes, and a distance without an end. */
+    {TABLE + 1, 3, 0x820081, IMAGO_ESTRUCTURE, "row of the table", ROW_1 + 1},
+    /* One run from the start of the source, and longer than that. */
+    {TABLE, 4, 0x7FFFFF00, IMAGO_ERANGE, "run past the source", TABLE},
     {16, 1, 0, IMAGO_ESTRUCTURE, "source of a twin", 16},
 };
 
@@ -155,6 +160,72 @@ lies_are_refused_by_name(void **state)
 	}
 	(void)fclose(source);
 	assert_no_leak(&allocator);
+}
+
+/* A table of one run, whose distance is 0, in so many bytes. */
+static imago_status
+decode_distance(unsigned num_bytes, imago_twin_head *head)
+{
+	uint8_t bytes[IMAGO_TWIN_HEADER + 16 + 8] = {0};
+	const imago_twin_head made = {
+	    .layout = {8, IMAGO_LITTLE_ENDIAN},
+	    .source_used = 64,
+	    .used = 64,
+	    .num_runs = 1,
+	    .table_size = num_bytes + 1,
+	    .changed_size = 8,
+	};
+	const uint64_t size = IMAGO_TWIN_HEADER + made.table_size + made.changed_size;
+	memset(bytes + TABLE, 0x80, num_bytes - 1);
+	bytes[TABLE + num_bytes] = 1;
+	imago_twin_encode(&made, bytes, size);
+	return imago_twin_decode(head, bytes, size, &error);
+}
+
+static void
+numbers_have_nine_bytes_at_most(void **state)
+{
+	(void)state;
+	imago_twin_head head;
+	for (unsigned num_bytes = 1; num_bytes <= 9; num_bytes++) {
+		assert_ok(decode_distance(num_bytes, &head), &error);
+		assert_int_equal(head.num_runs, 1);
+	}
+	assert_status(decode_distance(10, &head), &error, IMAGO_ESTRUCTURE);
+	assert_error(&error, IMAGO_ESTRUCTURE, "row of the table", TABLE);
+}
+
+/* Who reads a table that nobody has decoded gets no run of it. */
+static void
+a_reader_ends_where_a_number_has_no_end(void **state)
+{
+	(void)state;
+	static const uint8_t tables[][2] = {{0x80, 0x80}, {1, 0x80}};
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t bytes[IMAGO_TWIN_HEADER + 2] = {0};
+		const imago_twin_head head = {.table_size = 2};
+		imago_twin_reader reader;
+		imago_twin_run run;
+		memcpy(bytes + TABLE, tables[i], 2);
+		imago_twin_reader_init(&reader, &head, bytes, 0);
+		assert_false(imago_twin_next(&reader, &run));
+		assert_false(imago_twin_next(&reader, &run));
+	}
+}
+
+static void
+what_is_shorter_than_a_header_is_not_sealed(void **state)
+{
+	(void)state;
+	uint8_t bytes[IMAGO_TWIN_HEADER];
+	uint8_t before[IMAGO_TWIN_HEADER];
+	memset(bytes, 0x11, sizeof bytes);
+	memcpy(before, bytes, sizeof bytes);
+	imago_twin_seal(bytes, IMAGO_TWIN_HEADER - 1);
+	assert_memory_equal(bytes, before, sizeof bytes);
+	imago_twin_seal(bytes, IMAGO_TWIN_HEADER);
+	assert_memory_equal(bytes, before, 224);
+	assert_memory_not_equal(bytes + 224, before + 224, 32);
 }
 
 /* Between the roots and the next section, where a bridge is. */
@@ -210,6 +281,12 @@ a_table_wants_whole_objects(void **state)
 	assert_status(attach_by_table(&twin, source), &error, IMAGO_ESTRUCTURE);
 	assert_string_equal(error.what, "objects of a run");
 	assert_int_equal(error.offset, TABLE + 4);
+	/* Nor the second word of a header that says there is one. */
+	memset(twin.bytes + TABLE + 4, 0xFF, 8);
+	imago_twin_seal(twin.bytes, twin.size);
+	assert_status(attach_by_table(&twin, source), &error, IMAGO_ESTRUCTURE);
+	assert_error(&error, IMAGO_ESTRUCTURE, "objects of a run", TABLE + 4);
+	assert_int_equal(error.found, 0);
 	(void)fclose(source);
 	assert_no_leak(&allocator);
 }
@@ -271,6 +348,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(words_and_objects_are_put_in_their_places, set_up),
 	    cmocka_unit_test_setup(lies_are_refused_by_name, set_up),
+	    cmocka_unit_test_setup(numbers_have_nine_bytes_at_most, set_up),
+	    cmocka_unit_test_setup(a_reader_ends_where_a_number_has_no_end, set_up),
+	    cmocka_unit_test_setup(what_is_shorter_than_a_header_is_not_sealed, set_up),
 	    cmocka_unit_test_setup(a_run_over_a_bridge_is_refused, set_up),
 	    cmocka_unit_test_setup(a_table_wants_whole_objects, set_up),
 	    cmocka_unit_test_setup(objects_begin_where_the_source_has_some, set_up),

@@ -148,6 +148,9 @@ files_that_cannot_be_attached_are_refused_by_name(void **state)
 	              &s->error, IMAGO_EIO);
 	close(ends[0]);
 	close(ends[1]);
+	assert_status(imago_workspace_attach(s->workspace, -1, true, &attached, &s->error), &s->error,
+	              IMAGO_EIO);
+	assert_string_equal(s->error.what, "stat");
 	assert_workspace_is_sound(s->workspace);
 }
 

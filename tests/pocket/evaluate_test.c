@@ -25,6 +25,8 @@ functions_take_what_their_header_says(void **state)
 	assert_result(&f->pockets, "TWICE", "SYNTAX ERROR");
 	assert_result(&f->pockets, "TWICE←3", "SYNTAX ERROR");
 	assert_result(&f->pockets, "TWICE 'a'", "DOMAIN ERROR");
+	assert_result(&f->pockets, "(1÷0) ADD 2", "DOMAIN ERROR");
+	assert_result(&f->pockets, "2 (1÷0) ADD 2", "DOMAIN ERROR");
 }
 
 static void
@@ -55,6 +57,15 @@ branches_lead_to_lines(void **state)
 	assert_result(&f->pockets, "NESTED 1", "1 1");
 	define(&f->pockets, "R←WRONG\n→'a'");
 	assert_result(&f->pockets, "WRONG", "DOMAIN ERROR");
+	define(&f->pockets, "R←NOWHERE\nR←1\n→#");
+	assert_result(&f->pockets, "NOWHERE", "DOMAIN ERROR");
+	define(&f->pockets, "R←LEAVES N\nR←1\n→N\nR←2");
+	assert_result(&f->pockets, "LEAVES 99", "1");
+	assert_result(&f->pockets, "LEAVES 4", "1");
+	assert_result(&f->pockets, "LEAVES 0", "1");
+	assert_result(&f->pockets, "LEAVES ¯1", "1");
+	assert_result(&f->pockets, "LEAVES 3", "2");
+	assert_result(&f->pockets, "LEAVES ⍳0", "2");
 }
 
 static imago_run_end
@@ -108,9 +119,11 @@ an_expression_says_whether_it_was_assigned(void **state)
 
 static const char *const texts[] = {
     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one text in two lines */
-    "R←A F B;I;J\nR←A+B ⍝ a comment\n→(R>1 2 3)/I J\n⍝ alone\n\nX←'it''s' ¯1.5E¯7 ('a' b) "
-    "\nY.Z←#.Q ##.P\n",
+    ("R←A F B;I;J\nR←A+B ⍝ a comment\n→(R>1 2 3)/I J\n⍝ alone\n\nX←'it''s' ¯1.5E¯7 ('a' b) "
+     "\nY.Z←#.Q ##.P\n"),
     "F\n",
+    "F",
+    "R←F\nR←A.B.C.D #.A.B ##.A.B",
     "F B\n(1)\n",
     "R←F\nR←0.1 0.30000000000000004 12345678901234567\n",
     "F\n1 'x'2\n",
@@ -160,9 +173,22 @@ headers_that_are_none_are_refused_where_they_are_wrong(void **state)
 	static const struct {
 		const char *text;
 		uint64_t offset;
-	} wrong[] = {{"", 0},           {"1", 0},       {"R←", 4},       {"F A B C", 6}, {"A F A", 5},
-	             {"F B;B", 5},      {"F B;", 4},    {"F B\n(1", 4},  {"F\n1 $", 4},  {"F\n'abc", 2},
-	             {"F\nok\n12x", 7}, {"R←R F B", 9}, {"F\n1.2.3", 5}, {"F\nA.", 4}};
+	} wrong[] = {{"", 0},
+	             {"1", 0},
+	             {"R←", 4},
+	             {"F A B C", 6},
+	             {"A F A", 5},
+	             {"F B;B", 5},
+	             {"F B;", 4},
+	             {"F B\n(1", 4},
+	             {"F\n1 $", 4},
+	             {"F\n'abc", 2},
+	             {"F\nok\n12x", 7},
+	             {"R←R F B", 9},
+	             {"F\n1.2.3", 5},
+	             {"F\nA.", 4},
+	             {"R←abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklm", 4},
+	             {"F abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklm", 2}};
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		const imago_status status = imago_function_define(
 		    &f->pockets, root_of(&f->pockets), wrong[i].text, strlen(wrong[i].text), &f->error);

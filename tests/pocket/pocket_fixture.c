@@ -118,6 +118,69 @@ define(imago_pockets *pockets, const char *text)
 	assert_ok(imago_function_define(pockets, root_of(pockets), text, strlen(text), &error), &error);
 }
 
+imago_addr
+symbol_named(const imago_pockets *pockets, const char *name)
+{
+	return imago_symbol_find(pockets, root_of(pockets), name, strlen(name));
+}
+
+imago_addr
+value_named(const imago_pockets *pockets, const char *name)
+{
+	imago_pocket symbol;
+	assert_true(imago_pocket_at(pockets, symbol_named(pockets, name), &symbol));
+	return imago_pocket_pointer(&symbol, IMAGO_SYMBOL_VALUE);
+}
+
+uint64_t
+exchange(const imago_pockets *pockets, imago_addr address, unsigned bytes, uint64_t value)
+{
+	uint8_t *place = imago_pocket_bytes(pockets, address, bytes);
+	uint64_t old = 0;
+	assert_non_null(place);
+	for (unsigned i = 0; i < bytes; i++) {
+		old |= (uint64_t)place[i] << (8 * i);
+		place[i] = (uint8_t)(value >> (8 * i));
+	}
+	return old;
+}
+
+static void
+crowd_pocket(imago_pockets *pockets, uint64_t length, crowd *c)
+{
+	const imago_zones zones = {.kind = IMAGO_POCKET_BODY};
+	imago_error error;
+	assert_true(c->num < sizeof c->pockets / sizeof c->pockets[0]);
+	assert_ok(imago_pocket_make(pockets, zones, length - IMAGO_POCKET_HEADER, &c->pockets[c->num++],
+	                            &error),
+	          &error);
+}
+
+void
+crowd_in(imago_pockets *pockets, uint64_t room, crowd *c)
+{
+	const imago_region *region = &pockets->regions[0];
+	imago_pocket pocket;
+	c->num = 0;
+	imago_pockets_join_free(pockets);
+	for (unsigned i = 0; i < IMAGO_NUM_FREE_LISTS; i++) {
+		while (imago_pocket_at(pockets, pockets->free[i], &pocket)) {
+			crowd_pocket(pockets, pocket.length, c);
+		}
+	}
+	if (region->capacity - region->used >= room + IMAGO_POCKET_LEAST) {
+		crowd_pocket(pockets, region->capacity - region->used - room, c);
+	}
+}
+
+void
+crowd_out(imago_pockets *pockets, crowd *c)
+{
+	while (c->num > 0) {
+		imago_pocket_drop(pockets, c->pockets[--c->num]);
+	}
+}
+
 uint8_t *
 make_region(const imago_pockets *pockets, unsigned region, uint64_t *size,
             imago_allocator *allocator)

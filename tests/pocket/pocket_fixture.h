@@ -34,6 +34,21 @@ void define(imago_pockets *pockets, const char *text);
 #define assert_result(pockets, text, expected) \
 	assert_string_equal(result_of((pockets), (text)), (expected))
 
+/* The symbol of a name of the root namespace, and its value. */
+imago_addr symbol_named(const imago_pockets *pockets, const char *name);
+imago_addr value_named(const imago_pockets *pockets, const char *name);
+
+/* Writes a word of so many bytes, at most 8, to an address; returns what was there. */
+uint64_t exchange(const imago_pockets *pockets, imago_addr address, unsigned bytes, uint64_t value);
+
+/* What takes the room of a main workspace: all that is free, but so many bytes at its end. */
+typedef struct crowd {
+	imago_addr pockets[512];
+	size_t num;
+} crowd;
+void crowd_in(imago_pockets *pockets, uint64_t room, crowd *c);
+void crowd_out(imago_pockets *pockets, crowd *c);
+
 /* The pockets of one main workspace as the bytes of a region, moved there, with the counts of a
  * file (pocket.h, "claimed"); release with imago_release. */
 uint8_t *make_region(const imago_pockets *pockets, unsigned region, uint64_t *size,

@@ -160,6 +160,100 @@ sizes_past_all_memory_are_refused(void **state)
 }
 
 static void
+sizes_that_no_number_holds_are_refused(void **state)
+{
+	pocket_fixture *f = *state;
+	imago_addr made;
+	static const uint64_t lengths[] = {UINT64_MAX, UINT64_MAX / 8, UINT64_MAX / 16};
+	assert_status(imago_pocket_make(&f->pockets, vector, UINT64_MAX - 16, &made, &f->error),
+	              &f->error, IMAGO_ELIMIT);
+	assert_error(&f->error, IMAGO_ELIMIT, "pocket", IMAGO_NO_OFFSET);
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+		assert_status(
+		    imago_array_make(&f->pockets, IMAGO_ARRAY_NUMBER, 1, &lengths[i], &made, &f->error),
+		    &f->error, IMAGO_ELIMIT);
+	}
+	/* The system is not asked for what overflows. */
+	assert_null(imago_pockets_scratch(&f->pockets, NULL, 0, UINT64_MAX, "list", &f->error));
+	assert_error(&f->error, IMAGO_ENOMEM, "list", IMAGO_NO_OFFSET);
+}
+
+static void
+the_shortest_pocket_has_room_for_two_words(void **state)
+{
+	pocket_fixture *f = *state;
+	imago_addr made;
+	imago_pocket pocket;
+	assert_ok(imago_pocket_make(&f->pockets, (imago_zones){.kind = IMAGO_POCKET_BODY}, 0, &made,
+	                            &f->error),
+	          &f->error);
+	assert_true(imago_pocket_at(&f->pockets, made, &pocket));
+	assert_int_equal(pocket.length, IMAGO_POCKET_LEAST);
+	assert_int_equal(pocket.size, 16);
+	imago_pocket_drop(&f->pockets, made);
+	imago_array array;
+	assert_ok(imago_array_scalar(&f->pockets, IMAGO_ARRAY_NESTED, 1, 1, &made, &f->error),
+	          &f->error);
+	assert_true(imago_array_at(&f->pockets, made, &array));
+	assert_int_equal(array.num, 1);
+	assert_int_equal(imago_array_item(&array, 0), 0);
+	imago_pocket_drop(&f->pockets, made);
+}
+
+/* Long pockets are on one list, whatever their length. */
+static void
+long_free_pockets_are_tried_but_not_all_of_them(void **state)
+{
+	pocket_fixture *f = *state;
+	enum { NUM = 70 };
+	imago_addr made[NUM];
+	imago_addr between[NUM];
+	for (int i = 0; i < NUM; i++) {
+		made[i] = make(f, i == 0 ? 400 : 200);
+		between[i] = make(f, 0);
+	}
+	/* The one that is long enough is behind one that is not … */
+	imago_pocket_drop(&f->pockets, made[0]);
+	imago_pocket_drop(&f->pockets, made[1]);
+	assert_int_equal(make(f, 300), made[0]);
+	assert_int_equal(make(f, 200), made[1]);
+	imago_pocket_drop(&f->pockets, made[0]);
+	for (int i = 1; i < NUM; i++) {
+		imago_pocket_drop(&f->pockets, made[i]);
+	}
+	/* … or behind so many of them that it is not found. */
+	const uint64_t used = f->pockets.regions[0].used;
+	const imago_addr last = make(f, 300);
+	assert_int_equal(last, IMAGO_REGION_START(0) + used);
+	for (int i = 0; i < NUM; i++) {
+		imago_pocket_drop(&f->pockets, between[i]);
+	}
+	imago_pocket_drop(&f->pockets, last);
+	assert_audit_is_clean(&f->pockets);
+}
+
+/* What an operation that was ended had in use goes with the pockets. */
+static void
+scratch_memory_goes_with_the_pockets(void **state)
+{
+	(void)state;
+	imago_allocator allocator;
+	imago_pockets pockets;
+	imago_error error;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_pockets_init(&pockets, &allocator, &error), &error);
+	void *one = imago_pockets_scratch(&pockets, NULL, 0, 100, "one", &error);
+	void *other = imago_pockets_scratch(&pockets, NULL, 0, 200, "other", &error);
+	assert_non_null(one);
+	assert_non_null(other);
+	one = imago_pockets_scratch(&pockets, one, 100, 1000, "one", &error);
+	assert_non_null(one);
+	imago_pockets_release(&pockets);
+	assert_null(pockets.scratch);
+	assert_no_leak(&allocator);
+}
+
+static void
 a_count_that_is_full_stays(void **state)
 {
 	pocket_fixture *f = *state;
@@ -208,6 +302,13 @@ text_becomes_code_points(void **state)
 	static const char *const wrong[] = {
 	    "\x80", "\xc0\x80",        "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
 	    "\xc3", "\xf8\x88\x80\x80"};
+	uint32_t code = 7;
+	char put[4];
+	assert_int_equal(imago_utf8_next("", 0, &code), 0);
+	assert_int_equal(imago_utf8_next("a", 0, &code), 0);
+	assert_int_equal(code, 7);
+	assert_int_equal(imago_utf8_put(put, 0xDFFF), 3);
+	assert_memory_equal(put, "\xef\xbf\xbd", 3);
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		assert_status(imago_array_text(&f->pockets, wrong[i], strlen(wrong[i]), &made, &f->error),
 		              &f->error, IMAGO_ESTRUCTURE);
@@ -227,6 +328,10 @@ main(void)
 	    TEST(freed_pockets_are_used_again),
 	    cmocka_unit_test(room_is_found_among_freed_neighbours_where_memory_ends),
 	    TEST(sizes_past_all_memory_are_refused),
+	    TEST(sizes_that_no_number_holds_are_refused),
+	    TEST(the_shortest_pocket_has_room_for_two_words),
+	    TEST(long_free_pockets_are_tried_but_not_all_of_them),
+	    cmocka_unit_test(scratch_memory_goes_with_the_pockets),
 	    TEST(a_count_that_is_full_stays),
 	    TEST(the_stack_holds_what_it_is_given),
 	    TEST(text_becomes_code_points),

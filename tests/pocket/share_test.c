@@ -1,6 +1,7 @@
 /* share_test.c: symbols that lead into other regions, copies, and the way back. */
 #include "pocket_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A library in a region, and what it was made of. */
@@ -236,6 +237,79 @@ a_pointer_back_is_not_followed(void **state)
 	release_library(&l);
 }
 
+/* A symbol that says that it has a value, and has none. */
+static void
+a_name_that_lies_about_its_value_gets_the_file_s(void **state)
+{
+	pocket_fixture *f = *state;
+	library l;
+	make_library(&l, 4);
+	assert_result(&f->pockets, "DATA", "VALUE ERROR");
+	const imago_addr data = symbol_named(&f->pockets, "DATA");
+	assert_int_not_equal(data, 0);
+	(void)exchange(&f->pockets, data + 13, 1, IMAGO_MARK_DATA);
+	uint64_t num;
+	put_region(&f->pockets, &l.source, l.region, l.bytes, l.size);
+	assert_ok(imago_pockets_import(&f->pockets, l.region, &num, &f->error), &f->error);
+	assert_int_equal(num, 8);
+	assert_audit_is_clean(&f->pockets);
+	assert_result(&f->pockets, "DATA", "1 'abc' (2 3)");
+	assert_ok(imago_pockets_forget(&f->pockets, 4, false, &f->error), &f->error);
+	release_library(&l);
+}
+
+/* Not before the last value is gone that may lead there. */
+static void
+a_file_stays_while_something_runs(void **state)
+{
+	pocket_fixture *f = *state;
+	library l;
+	make_library(&l, 2);
+	(void)attach(f, &l);
+	const imago_addr data = value_named(&f->pockets, "DATA");
+	imago_pocket_hold(&f->pockets, data);
+	assert_ok(imago_pockets_push(&f->pockets, data, &f->error), &f->error);
+	assert_status(imago_pockets_forget(&f->pockets, 2, true, &f->error), &f->error, IMAGO_EUSAGE);
+	assert_error(&f->error, IMAGO_EUSAGE, "slot", IMAGO_NO_OFFSET);
+	assert_result(&f->pockets, "DATA", "1 'abc' (2 3)");
+	imago_pockets_cut(&f->pockets, 0);
+	assert_ok(imago_pockets_forget(&f->pockets, 2, true, &f->error), &f->error);
+	assert_result(&f->pockets, "DATA", "1 'abc' (2 3)");
+	release_library(&l);
+}
+
+/* Its symbols are so far apart that what is noted of them grows, twice as long or longer. */
+static void
+a_large_file_s_counts_are_right(void **state)
+{
+	pocket_fixture *f = *state;
+	library l = {.region = 7};
+	imago_allocator_init(&l.allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_pockets_init(&l.source, &l.allocator, &f->error), &f->error);
+	/* So many names that the last ones do not fit where pockets were freed. */
+	static const char *const lines[] = {"A←1",
+	                                    "AA←10000⍴2",
+	                                    "B1←B2←B3←B4←B5←B6←B7←B8←B9←3",
+	                                    "BB←70000⍴4",
+	                                    "C1←C2←C3←C4←C5←C6←C7←C8←C9←5",
+	                                    "CC←8000⍴'x'"};
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		(void)result_of(&l.source, lines[i]);
+	}
+	l.bytes = make_region(&l.source, l.region, &l.size, &l.allocator);
+	l.before = imago_allocate(&l.allocator, l.size, "copy", NULL);
+	assert_non_null(l.before);
+	memcpy(l.before, l.bytes, l.size);
+	assert_int_equal(attach(f, &l), 22);
+	assert_memory_equal(l.bytes, l.before, l.size);
+	assert_result(&f->pockets, "A B9 C9", "1 3 5");
+	assert_result(&f->pockets, "(⍴AA) (⍴BB) (⍴CC)", "(10000) (70000) (8000)");
+	(void)result_of(&f->pockets, "A←B1←BB←1");
+	assert_ok(imago_pockets_forget(&f->pockets, 7, true, &f->error), &f->error);
+	assert_result(&f->pockets, "A B1 B2 C9 (⍴AA)", "1 1 3 5 (10000)");
+	release_library(&l);
+}
+
 /* With each allocation failing in turn, in both directions. */
 static imago_status
 come_and_go(imago_allocator *allocator, imago_error *error, void *payload)
@@ -274,6 +348,116 @@ every_failing_allocation_is_reported(void **state)
 	release_library(&l);
 }
 
+static void
+files_with_many_namespaces_need_more(void **state)
+{
+	pocket_fixture *f = *state;
+	char name[16];
+	library l = {.region = 6};
+	imago_allocator_init(&l.allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_pockets_init(&l.source, &l.allocator, &f->error), &f->error);
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof name, "SPACE%d", i);
+		add_space(&l.source, name);
+	}
+	l.bytes = make_region(&l.source, l.region, &l.size, &l.allocator);
+	l.before = imago_allocate(&l.allocator, l.size, "copy", NULL);
+	assert_non_null(l.before);
+	memcpy(l.before, l.bytes, l.size);
+	assert_every_allocation_failure_is_reported(come_and_go, &l);
+	memcpy(l.bytes, l.before, l.size);
+	assert_int_equal(attach(f, &l), 40);
+	assert_result(&f->pockets, "SPACE7.X←SPACE39", "[namespace]");
+	assert_ok(imago_pockets_forget(&f->pockets, 6, true, &f->error), &f->error);
+	assert_result(&f->pockets, "SPACE7.X", "[namespace]");
+	release_library(&l);
+}
+
+/* Whatever leads into a file leads there no more, also where nothing of a file may be. */
+static void
+a_pointer_that_lies_is_taken_away_with_the_file(void **state)
+{
+	pocket_fixture *f = *state;
+	library l;
+	imago_pocket pocket;
+	make_library(&l, 2);
+	(void)attach(f, &l);
+	const imago_addr mean = symbol_named(&f->pockets, "MEAN");
+	assert_result(&f->pockets, "MEAN 1 2 3", "2");
+	const imago_addr space = mean + 16 + (uint64_t)8 * IMAGO_SYMBOL_SPACE;
+	const uint64_t old = exchange(&f->pockets, space, 8, f->pockets.regions[2].root);
+	assert_ok(imago_pockets_forget(&f->pockets, 2, true, &f->error), &f->error);
+	memset(l.bytes, 0xA5, l.size);
+	assert_true(imago_pocket_at(&f->pockets, mean, &pocket));
+	const imago_addr copy = imago_pocket_pointer(&pocket, IMAGO_SYMBOL_SPACE);
+	assert_int_equal(imago_region_of(copy), 0);
+	imago_pocket_drop(&f->pockets, copy);
+	(void)exchange(&f->pockets, space, 8, old);
+	assert_audit_is_clean(&f->pockets);
+	assert_result(&f->pockets, "MEAN 1 2 3", "2");
+	release_library(&l);
+}
+
+/* In a workspace that has names, and room for so many bytes: the allocation fails that would give
+ * it more. */
+static imago_status
+come_and_go_with(const library *l, uint64_t room, uint64_t fail_at)
+{
+	imago_allocator allocator;
+	imago_pockets pockets;
+	imago_error error = {0};
+	crowd others;
+	uint64_t num;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_pockets_init(&pockets, &allocator, &error), &error);
+	define(&pockets, "R←MINE B\nR←COUNTED B YOURS");
+	(void)result_of(&pockets, "COUNT←9");
+	memcpy(l->bytes, l->before, l->size);
+	put_region(&pockets, &l->source, l->region, l->bytes, l->size);
+	crowd_in(&pockets, room, &others);
+	allocator.fail_at = allocator.num_calls + fail_at;
+	imago_status status = imago_pockets_import(&pockets, l->region, &num, &error);
+	if (status == IMAGO_OK) {
+		status = imago_pockets_bind_all(&pockets, &error);
+	}
+	if (status == IMAGO_OK) {
+		status = imago_pockets_forget(&pockets, l->region, true, &error);
+	}
+	const bool has_failed = allocator.num_calls >= allocator.fail_at;
+	allocator.fail_at = 0;
+	crowd_out(&pockets, &others);
+	assert_int_equal(status, has_failed ? IMAGO_ENOMEM : IMAGO_OK);
+	assert_audit_is_clean(&pockets);
+	if (has_failed) {
+		assert_status(status, &error, IMAGO_ENOMEM);
+		if (pockets.regions[l->region].bytes != NULL) {
+			assert_ok(imago_pockets_forget(&pockets, l->region, false, &error), &error);
+		}
+		assert_audit_is_clean(&pockets);
+	} else {
+		assert_result(&pockets, "DATA", "1 'abc' (2 3)");
+		assert_result(&pockets, "COUNTED", "10 'times'");
+	}
+	imago_pockets_release(&pockets);
+	assert_no_leak(&allocator);
+	return status;
+}
+
+static void
+a_workspace_may_be_full_at_any_time(void **state)
+{
+	(void)state;
+	library l;
+	make_library(&l, 5);
+	for (uint64_t room = 0; room < 3200; room += 48) {
+		imago_status status = IMAGO_ENOMEM;
+		for (uint64_t fail_at = 1; status != IMAGO_OK; fail_at++) {
+			status = come_and_go_with(&l, room, fail_at);
+		}
+	}
+	release_library(&l);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pocket_setup, pocket_teardown)
 
 int
@@ -288,7 +472,13 @@ main(void)
 	    TEST(a_name_without_a_value_gets_the_file_s),
 	    TEST(slots_that_are_none_are_refused),
 	    TEST(a_pointer_back_is_not_followed),
+	    TEST(a_name_that_lies_about_its_value_gets_the_file_s),
+	    TEST(a_file_stays_while_something_runs),
+	    TEST(a_large_file_s_counts_are_right),
 	    cmocka_unit_test(every_failing_allocation_is_reported),
+	    TEST(files_with_many_namespaces_need_more),
+	    TEST(a_pointer_that_lies_is_taken_away_with_the_file),
+	    cmocka_unit_test(a_workspace_may_be_full_at_any_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,15 +7,6 @@ typedef struct sample {
 	imago_addr a, b, function, table, body, vector, nested;
 } sample;
 
-static imago_addr
-value_of(const imago_pockets *pockets, const char *name)
-{
-	imago_pocket symbol;
-	assert_true(imago_pocket_at(
-	    pockets, imago_symbol_find(pockets, root_of(pockets), name, strlen(name)), &symbol));
-	return imago_pocket_pointer(&symbol, IMAGO_SYMBOL_VALUE);
-}
-
 static sample
 make_sample(pocket_fixture *f)
 {
@@ -25,9 +16,9 @@ make_sample(pocket_fixture *f)
 	define(&f->pockets, "R←F B\nR←B+1 2 V");
 	sample s = {.a = imago_symbol_find(&f->pockets, root_of(&f->pockets), "V", 1),
 	            .b = imago_symbol_find(&f->pockets, root_of(&f->pockets), "N", 1),
-	            .function = value_of(&f->pockets, "F"),
-	            .vector = value_of(&f->pockets, "V"),
-	            .nested = value_of(&f->pockets, "N")};
+	            .function = value_named(&f->pockets, "F"),
+	            .vector = value_named(&f->pockets, "V"),
+	            .nested = value_named(&f->pockets, "N")};
 	assert_true(imago_pocket_at(&f->pockets, s.function, &pocket));
 	s.table = imago_pocket_pointer(&pocket, 0);
 	s.body = imago_pocket_pointer(&pocket, 1);
@@ -38,15 +29,9 @@ make_sample(pocket_fixture *f)
 static uint32_t
 problems_with(pocket_fixture *f, imago_addr address, unsigned bytes, uint64_t value)
 {
-	uint8_t old[8];
-	uint8_t *place = imago_pocket_bytes(&f->pockets, address, bytes);
-	assert_non_null(place);
-	memcpy(old, place, bytes);
-	for (unsigned i = 0; i < bytes; i++) {
-		place[i] = (uint8_t)(value >> (8 * i));
-	}
+	const uint64_t old = exchange(&f->pockets, address, bytes, value);
 	const uint32_t problems = problems_of(&f->pockets, false);
-	memcpy(imago_pocket_bytes(&f->pockets, address, bytes), old, bytes);
+	(void)exchange(&f->pockets, address, bytes, old);
 	return problems;
 }
 
@@ -128,6 +113,125 @@ each_lie_is_told(void **state)
 	assert_int_equal(problems_of(&f->pockets, false), 0);
 }
 
+/* Counts faults, and stops behind the last one that is wanted. */
+typedef struct listener {
+	unsigned num, most;
+	imago_pocket_fault last;
+} listener;
+
+static bool
+take_few(const imago_pocket_fault *fault, void *payload)
+{
+	listener *few = payload;
+	few->last = *fault;
+	return ++few->num < few->most;
+}
+
+static unsigned
+faults_told(pocket_fixture *f, unsigned most)
+{
+	const imago_survey_options options = {.regions = 1};
+	listener few = {.most = most};
+	assert_ok(imago_pockets_survey(&f->pockets, &options, take_few, &few, NULL, &f->error),
+	          &f->error);
+	return few.num;
+}
+
+/* Faults of each pass, several of one pocket. */
+static void
+who_has_heard_enough_is_told_no_more(void **state)
+{
+	pocket_fixture *f = *state;
+	const sample s = make_sample(f);
+	const struct {
+		imago_addr address;
+		unsigned bytes;
+		uint64_t value;
+	} lies[] = {{s.vector + 8, 4, 7},         {s.table + 13, 1, 1},
+	            {s.table + 16, 4, 99},        {s.nested + 16, 8, 2},
+	            {s.nested + 24, 8, s.nested}, {s.nested + 32, 8, UINT64_MAX},
+	            {s.b + 48, 1, '1'},           {IMAGO_REGION_START(0) + 24, 8, s.b}};
+	uint64_t old[sizeof lies / sizeof lies[0]];
+	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+		old[i] = exchange(&f->pockets, lies[i].address, lies[i].bytes, lies[i].value);
+	}
+	const unsigned num = faults_told(f, 1000);
+	assert_true(num > 10);
+	for (unsigned most = 1; most <= num; most++) {
+		assert_int_equal(faults_told(f, most), most);
+	}
+	for (size_t i = sizeof lies / sizeof lies[0]; i-- > 0;) {
+		(void)exchange(&f->pockets, lies[i].address, lies[i].bytes, old[i]);
+	}
+	assert_int_equal(faults_told(f, 1000), 0);
+}
+
+static void
+a_count_that_is_full_is_no_fault(void **state)
+{
+	pocket_fixture *f = *state;
+	const sample s = make_sample(f);
+	assert_int_equal(problems_with(f, s.vector + 8, 4, IMAGO_POCKET_STICKY), 0);
+	assert_int_equal(problems_with(f, s.vector + 8, 4, IMAGO_POCKET_STICKY - 1), BIT(COUNT));
+}
+
+static void
+a_region_that_ends_within_a_word_is_told(void **state)
+{
+	pocket_fixture *f = *state;
+	const imago_survey_options options = {.regions = 1};
+	listener few = {.most = 10};
+	const imago_addr end = IMAGO_REGION_START(0) + f->pockets.regions[0].used;
+	f->pockets.regions[0].used += 4;
+	assert_ok(imago_pockets_survey(&f->pockets, &options, take_few, &few, NULL, &f->error),
+	          &f->error);
+	f->pockets.regions[0].used -= 4;
+	assert_int_equal(few.num, 1);
+	assert_int_equal(few.last.problem, IMAGO_PROBLEM_LENGTH);
+	assert_int_equal(few.last.pocket, end);
+	assert_int_equal(few.last.found, 0);
+}
+
+/* Pointers from the workspace into files are none of the faults of the workspace alone. */
+static void
+files_are_looked_at_when_they_are_asked_for(void **state)
+{
+	pocket_fixture *f = *state;
+	imago_allocator allocator;
+	imago_pockets source;
+	uint64_t size;
+	uint64_t num;
+	imago_allocator_init(&allocator, IMAGO_UNLIMITED);
+	assert_ok(imago_pockets_init(&source, &allocator, &f->error), &f->error);
+	(void)result_of(&source, "DATA←1 2 3");
+	uint8_t *bytes = make_region(&source, 4, &size, &allocator);
+	put_region(&f->pockets, &source, 4, bytes, size);
+	assert_ok(imago_pockets_import(&f->pockets, 4, &num, &f->error), &f->error);
+	assert_int_equal(faults_told(f, 10), 0);
+	const imago_addr data = value_named(&f->pockets, "DATA");
+	assert_int_equal(imago_region_of(data), 4);
+	assert_int_equal(problems_with(f, data + 12, 1, IMAGO_POCKET_FREE), BIT(FREE) | BIT(KIND));
+	assert_ok(imago_pockets_forget(&f->pockets, 4, false, &f->error), &f->error);
+	imago_release(&allocator, bytes, size);
+	imago_pockets_release(&source);
+	assert_no_leak(&allocator);
+}
+
+static void
+problems_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(imago_pocket_problem_name(IMAGO_PROBLEM_LENGTH), "length");
+	assert_string_equal(imago_pocket_problem_name(IMAGO_PROBLEM_FREE), "free");
+	assert_string_equal(imago_pocket_problem_name(IMAGO_NUM_POCKET_PROBLEMS), "?");
+	for (int i = 0; i < IMAGO_NUM_POCKET_PROBLEMS; i++) {
+		for (int j = 0; j < i; j++) {
+			assert_string_not_equal(imago_pocket_problem_name((imago_pocket_problem)i),
+			                        imago_pocket_problem_name((imago_pocket_problem)j));
+		}
+	}
+}
+
 /* What runs over lies ends, and touches nothing but the regions: the sanitizers' affair. */
 static void
 lies_do_not_crash_what_runs(void **state)
@@ -170,6 +274,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(each_lie_is_told),
+	    TEST(who_has_heard_enough_is_told_no_more),
+	    TEST(a_count_that_is_full_is_no_fault),
+	    TEST(a_region_that_ends_within_a_word_is_told),
+	    TEST(files_are_looked_at_when_they_are_asked_for),
+	    cmocka_unit_test(problems_have_names),
 	    TEST(lies_do_not_crash_what_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,8 +80,13 @@ what_is_no_name_is_refused(void **state)
 {
 	pocket_fixture *f = *state;
 	static const char *const wrong[] = {
-	    "",    "1a",       "a-b",
-	    "a b", "\xc3\xa9", "a234567890123456789012345678901234567890123456789012345678901234"};
+	    "",
+	    "1a",
+	    "a-b",
+	    "a b",
+	    "a{",
+	    "\xc3\xa9",
+	    "a234567890123456789012345678901234567890123456789012345678901234"};
 	imago_addr symbol;
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		assert_status(imago_symbol_intern(&f->pockets, root_of(&f->pockets), wrong[i],

@@ -141,7 +141,8 @@ typedef struct imago_workspace_attached {
  * if its own is busy. IMAGO_EUNSUPPORTED (a host whose pointers have 32 bits has no room for
  * slots), IMAGO_EUSAGE (not a shared code file, or the slot is taken: found), IMAGO_EIO (the
  * address is busy), IMAGO_ESTRUCTURE (hash of the header page, trees of symbols), the statuses of
- * imago_workspace_decode and imago_attach. After a failure nothing is attached. */
+ * imago_workspace_decode and imago_attach. After a failure nothing is attached; where the file has
+ * arrays that contain themselves and memory ends, the workspace may be lost (below). */
 IMAGO_API imago_status imago_workspace_attach(imago_workspace *workspace, int descriptor,
                                               bool elsewhere, imago_workspace_attached *out,
                                               imago_error *error) IMAGO_NODISCARD;
