@@ -25,7 +25,7 @@ enum {
 	ROUGH_ONE_IN = 64,
 	OFFERED_ONE_IN = 4,
 	OF_PARENTS_ONE_IN = 2,
-	OF_CURRENT_ONE_IN = 4, /* it is the same one for hundreds of mutants; add_buf is not */
+	OF_CURRENT_ONE_IN = 4, /* it is the same one for a long time; add_buf is not */
 	DESCRIPTION_SIZE = 256
 };
 

@@ -187,8 +187,8 @@ a_second_input_is_spliced_in(void **state)
 	free(donor.bytes);
 }
 
-/* AFL++ stays with one entry of its queue for hundreds of mutants, and hands over another one each
- * time: where the one is no image, there still are images. */
+/* AFL++ stays with one entry of its queue for a long time, and hands over another one with each
+ * mutant: where the one is no image, there still are images. */
 static void
 most_mutants_are_made_of_the_second_input(void **state)
 {
