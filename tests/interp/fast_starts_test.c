@@ -316,6 +316,106 @@ lists_that_cannot_be_are_refused(void **state)
 	assert_int_equal(allocator.used, 0);
 }
 
+static void
+assert_refused(const imago_memory_mapping *mapping, imago_status expected, const char *what)
+{
+	const imago_memory_options options = {.eden_bytes = EDEN};
+	imago_object_memory *memory;
+	assert_int_equal(imago_memory_create_mapped(&memory, mapping, &options, &allocator, &error),
+	                 expected);
+	assert_string_equal(error.what, what);
+	assert_null(memory);
+}
+
+/* Sizes that contradict each other, or an address: nothing is looked at there. */
+static void
+mappings_that_cannot_be_are_refused(void **state)
+{
+	(void)state;
+	imago_heap *heap = heavy_image(&kernel_programs[0]);
+	running run = {.vm = NULL};
+	if (!start(&run, heap, true, IMAGO_PLACE_WANTED)) {
+		imago_heap_destroy(heap);
+		skip();
+	}
+	const imago_memory_mapping sound = run.attached.mapping;
+	imago_memory_mapping m = sound;
+	const struct {
+		uint64_t *number;
+		uint64_t value;
+	} lies[] = {
+	    {&m.base, 0},
+	    {&m.base, sound.base + 4},
+	    {&m.base, UINT64_C(1) << 47},
+	    {&m.base, (UINT64_C(1) << 47) - 8},
+	    {&m.size, sound.size + 4},
+	    {&m.size, UINT64_C(1) << 47},
+	    {&m.size, sound.used - 8},
+	    {&m.used, sound.used + 4},
+	    {&m.used, sound.old_start},
+	    {&m.used, sound.old_start - 8},
+	    {&m.used, UINT64_MAX - 7},
+	    {&m.fixed_end, 0},
+	    {&m.fixed_end, sound.old_start + 8},
+	    {&m.fixed_end, sound.fixed_end - 4},
+	    {&m.old_start, 0},
+	    {&m.old_start, sound.old_start + 8},
+	};
+	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+		m = sound;
+		*lies[i].number = lies[i].value;
+		assert_refused(&m, IMAGO_EUSAGE, "mapped image");
+	}
+	m = sound;
+	m.layout.byte_order =
+	    imago_host_order() == IMAGO_BIG_ENDIAN ? IMAGO_LITTLE_ENDIAN : IMAGO_BIG_ENDIAN;
+	assert_refused(&m, IMAGO_EUSAGE, "byte order of a mapped image");
+	m = sound;
+	m.tabled = true; /* and yet there is a hole between what is fixed and what is not */
+	m.fixed_end = m.old_start - 8;
+	assert_refused(&m, IMAGO_EUSAGE, "mapped image");
+	m = sound;
+	m.size = m.used + 2 * EDEN - 8;
+	assert_refused(&m, IMAGO_ELIMIT, "room for eden");
+	end(&run);
+	imago_heap_destroy(heap);
+	assert_int_equal(allocator.used, 0);
+}
+
+/* Wherever memory ends while one is made over a mapping, that is told and all is given back. */
+static void
+memory_that_ends_at_a_start_is_told(void **state)
+{
+	(void)state;
+	imago_heap *heap = heavy_image(&kernel_programs[0]);
+	running run = {.vm = NULL};
+	if (!start(&run, heap, true, IMAGO_PLACE_WANTED)) {
+		imago_heap_destroy(heap);
+		skip();
+	}
+	const imago_memory_options options = {.eden_bytes = EDEN};
+	imago_object_memory *memory = NULL;
+	unsigned num_refused = 0;
+	for (uint64_t limit = 16; memory == NULL; limit += limit / 2) {
+		imago_allocator little;
+		imago_allocator_init(&little, limit);
+		const imago_status status =
+		    imago_memory_create_mapped(&memory, &run.attached.mapping, &options, &little, &error);
+		if (status == IMAGO_OK) {
+			imago_memory_destroy(memory);
+		} else {
+			assert_int_equal(status, IMAGO_ENOMEM);
+			assert_null(memory);
+			num_refused++;
+		}
+		assert_int_equal(little.used, 0);
+	}
+	assert_true(num_refused > 3);
+	end(&run);
+	imago_heap_destroy(heap);
+	assert_int_equal(allocator.used, 0);
+}
+
 static int
 set_up(void **state)
 {
@@ -333,6 +433,8 @@ main(void)
 	    cmocka_unit_test_setup(collections_of_old_space_write_no_page_of_permanent_space, set_up),
 	    cmocka_unit_test_setup(what_is_known_is_what_a_walk_finds, set_up),
 	    cmocka_unit_test_setup(lists_that_cannot_be_are_refused, set_up),
+	    cmocka_unit_test_setup(mappings_that_cannot_be_are_refused, set_up),
+	    cmocka_unit_test_setup(memory_that_ends_at_a_start_is_told, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
