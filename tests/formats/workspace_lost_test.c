@@ -1,59 +1,18 @@
 /* workspace_lost_test.c: what becomes of a workspace when something fails while shared code files
  * are attached: it is as it was, or lost, and says so (workspace.md §4). */
-#include "workspace_file.h"
+#include "workspace_session.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../share/mapped.h"
 
-/* A workspace, and files attached to it. */
-typedef struct session {
-	imago_allocator allocator;
-	imago_error error;
-	imago_workspace *workspace;
-} session;
-
-static int
-begin(void **state)
-{
-	session *s = calloc(1, sizeof *s);
-	assert_non_null(s);
-	imago_allocator_init(&s->allocator, IMAGO_UNLIMITED);
-	s->workspace = workspace_of("", &s->allocator);
-	*state = s;
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	session *s = *state;
-	if (s != NULL) {
-		imago_workspace_destroy(s->workspace);
-		assert_no_leak(&s->allocator);
-		free(s);
-	}
-	return 0;
-}
-
-static imago_status
-try_attach(session *s, const workspace_file *file, bool elsewhere, imago_workspace_attached *out)
-{
-	const int descriptor = workspace_descriptor(file->writer.bytes, file->writer.size);
-	const imago_status status =
-	    imago_workspace_attach(s->workspace, descriptor, elsewhere, out, &s->error);
-	assert_int_equal(close(descriptor), 0);
-	return status;
-}
-
 /* Of another slot, while a file is attached: what is lost is all of the workspace. */
 static void
 nothing_is_attached_to_a_workspace_that_is_lost(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	workspace_file file;
 	workspace_file other;
 	imago_workspace_attached attached;
@@ -67,11 +26,11 @@ nothing_is_attached_to_a_workspace_that_is_lost(void **state)
 	          &s->error);
 	assert_int_equal(ftruncate(descriptor, (off_t)file.writer.size + 1), 0);
 	/* That the file of slot 6 was changed is noticed when names of the other one are imported … */
-	assert_status(try_attach(s, &other, true, &attached), &s->error, IMAGO_EIO);
+	assert_status(workspace_session_attach(s, &other, true, &attached), &s->error, IMAGO_EIO);
 	assert_string_not_equal(s->error.what, "workspace that has lost pages");
 	/* … and from then on it is known. */
 	for (int i = 0; i < 2; i++) {
-		assert_status(try_attach(s, &other, true, &attached), &s->error, IMAGO_EIO);
+		assert_status(workspace_session_attach(s, &other, true, &attached), &s->error, IMAGO_EIO);
 		assert_error(&s->error, IMAGO_EIO, "workspace that has lost pages", IMAGO_NO_OFFSET);
 	}
 	assert_string_equal(workspace_result(s->workspace, "1+1"), "EIO");
@@ -85,13 +44,13 @@ nothing_is_attached_to_a_workspace_that_is_lost(void **state)
 static void
 a_save_without_memory_changes_nothing(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	imago_writer writer;
 	imago_allocator own;
 	workspace_file file;
 	imago_workspace_attached attached;
 	workspace_file_open(&file, workspace_sample, 7, false);
-	assert_ok(try_attach(s, &file, true, &attached), &s->error);
+	assert_ok(workspace_session_attach(s, &file, true, &attached), &s->error);
 	imago_allocator_init(&own, IMAGO_UNLIMITED);
 	imago_writer_init(&writer, &own, (imago_layout){8, IMAGO_LITTLE_ENDIAN}, &s->error);
 	s->allocator.budget = s->allocator.used;
@@ -135,7 +94,7 @@ count_astray(const imago_pocket_fault *fault, void *payload)
 static void
 a_circle_in_a_file_leads_nowhere_when_attaching_fails(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	char text[1024] = ")NS S\nA←1\n)END\nM←1 S (4000⍴7)\n";
 	workspace_file file;
 	imago_workspace_attached attached;
@@ -154,7 +113,7 @@ a_circle_in_a_file_leads_nowhere_when_attaching_fails(void **state)
 		assert_no_leak(&s->allocator);
 		s->workspace = workspace_of(line, &s->allocator);
 		s->allocator.budget = s->allocator.used + 5000; /* for all but a larger region */
-		const imago_status status = try_attach(s, &file, true, &attached);
+		const imago_status status = workspace_session_attach(s, &file, true, &attached);
 		s->allocator.budget = IMAGO_UNLIMITED;
 		const bool is_lost = status != IMAGO_OK && imago_workspace_mapping(s->workspace, 3) != NULL;
 		if (status != IMAGO_OK) {
@@ -176,7 +135,8 @@ a_circle_in_a_file_leads_nowhere_when_attaching_fails(void **state)
 	workspace_file_close(&file);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, workspace_session_begin, workspace_session_end)
 
 int
 main(void)

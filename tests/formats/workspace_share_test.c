@@ -1,6 +1,6 @@
 /* workspace_share_test.c: shared code files that are attached (workspace.md §4). */
 #define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): MAP_FIXED_NOREPLACE */
-#include "workspace_file.h"
+#include "workspace_session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,53 +12,13 @@
 #include "../share/mapped.h"
 #include "imago/pages.h"
 
-/* A workspace, and files attached to it. */
-typedef struct session {
-	imago_allocator allocator;
-	imago_error error;
-	imago_workspace *workspace;
-} session;
-
-static int
-begin(void **state)
-{
-	session *s = calloc(1, sizeof *s);
-	assert_non_null(s);
-	imago_allocator_init(&s->allocator, IMAGO_UNLIMITED);
-	s->workspace = workspace_of("", &s->allocator);
-	*state = s;
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	session *s = *state;
-	if (s != NULL) {
-		imago_workspace_destroy(s->workspace);
-		assert_no_leak(&s->allocator);
-		free(s);
-	}
-	return 0;
-}
-
-static imago_status
-try_attach(session *s, const workspace_file *file, bool elsewhere, imago_workspace_attached *out)
-{
-	const int descriptor = workspace_descriptor(file->writer.bytes, file->writer.size);
-	const imago_status status =
-	    imago_workspace_attach(s->workspace, descriptor, elsewhere, out, &s->error);
-	assert_int_equal(close(descriptor), 0);
-	return status;
-}
-
 static uint64_t
-attach_text(session *s, const char *text, unsigned slot)
+attach_text(workspace_session *s, const char *text, unsigned slot)
 {
 	workspace_file file;
 	imago_workspace_attached attached;
 	workspace_file_open(&file, text, slot, false);
-	assert_ok(try_attach(s, &file, true, &attached), &s->error);
+	assert_ok(workspace_session_attach(s, &file, true, &attached), &s->error);
 	assert_int_equal(attached.slot, slot);
 	assert_workspace_is_sound(s->workspace);
 	workspace_file_close(&file);
@@ -68,7 +28,7 @@ attach_text(session *s, const char *text, unsigned slot)
 static void
 what_is_attached_runs(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	/* A, V, N, X, MEAN, ADD, S, M; DEEP, UP, T; D */
 	assert_int_equal(attach_text(s, workspace_sample, 2), 12);
 	assert_line(s->workspace, "MEAN V", "2");
@@ -85,7 +45,7 @@ what_is_attached_runs(void **state)
 static void
 eight_files_at_once_and_no_more(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	for (unsigned slot = 1; slot <= IMAGO_WORKSPACE_SLOTS; slot++) {
 		char text[64];
 		snprintf(text, sizeof text, "NAME←%u\nN%u←NAME %u 'x'\n", slot, slot, slot);
@@ -96,12 +56,12 @@ eight_files_at_once_and_no_more(void **state)
 	workspace_file file;
 	imago_workspace_attached attached;
 	workspace_file_open(&file, "B←1\n", 5, false);
-	assert_status(try_attach(s, &file, true, &attached), &s->error, IMAGO_EUSAGE);
+	assert_status(workspace_session_attach(s, &file, true, &attached), &s->error, IMAGO_EUSAGE);
 	assert_error(&s->error, IMAGO_EUSAGE, "slot that is taken", IMAGO_NO_OFFSET);
 	assert_int_equal(s->error.found, 5);
 	assert_ok(imago_workspace_detach(s->workspace, 5, false, &s->error), &s->error);
 	assert_line(s->workspace, "N5", "VALUE ERROR");
-	assert_ok(try_attach(s, &file, true, &attached), &s->error);
+	assert_ok(workspace_session_attach(s, &file, true, &attached), &s->error);
 	assert_line(s->workspace, "B", "1");
 	workspace_file_close(&file);
 	for (unsigned slot = 1; slot <= IMAGO_WORKSPACE_SLOTS; slot++) {
@@ -116,25 +76,25 @@ eight_files_at_once_and_no_more(void **state)
 static void
 files_that_cannot_be_attached_are_refused_by_name(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
 	workspace_file_open(&file, workspace_sample, 0, false);
-	assert_status(try_attach(s, &file, true, &attached), &s->error, IMAGO_EUSAGE);
+	assert_status(workspace_session_attach(s, &file, true, &attached), &s->error, IMAGO_EUSAGE);
 	assert_error(&s->error, IMAGO_EUSAGE, "workspace that was not saved for a slot",
 	             IMAGO_NO_OFFSET);
 	workspace_file_close(&file);
 	workspace_file_open(&file, workspace_sample, 1, false);
 	file.writer.bytes[300] ^= 1;
-	assert_status(try_attach(s, &file, true, &attached), &s->error, IMAGO_ESTRUCTURE);
+	assert_status(workspace_session_attach(s, &file, true, &attached), &s->error, IMAGO_ESTRUCTURE);
 	assert_error(&s->error, IMAGO_ESTRUCTURE, "hash of the header page", 0);
 	file.writer.bytes[300] ^= 1;
 	file.writer.size -= 1;
-	assert_status(try_attach(s, &file, true, &attached), &s->error, IMAGO_ETRUNCATED);
+	assert_status(workspace_session_attach(s, &file, true, &attached), &s->error, IMAGO_ETRUNCATED);
 	file.writer.size = 100;
-	assert_status(try_attach(s, &file, true, &attached), &s->error, IMAGO_ETRUNCATED);
+	assert_status(workspace_session_attach(s, &file, true, &attached), &s->error, IMAGO_ETRUNCATED);
 	file.writer.size = 0;
-	assert_status(try_attach(s, &file, true, &attached), &s->error, IMAGO_ETRUNCATED);
+	assert_status(workspace_session_attach(s, &file, true, &attached), &s->error, IMAGO_ETRUNCATED);
 	workspace_file_close(&file);
 	assert_status(imago_workspace_detach(s->workspace, 1, false, &s->error), &s->error,
 	              IMAGO_EUSAGE);
@@ -157,7 +117,7 @@ files_that_cannot_be_attached_are_refused_by_name(void **state)
 static void
 nobody_s_memory_is_taken(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
 	void *wanted = (void *)(uintptr_t)IMAGO_REGION_START(3);
@@ -168,16 +128,16 @@ nobody_s_memory_is_taken(void **state)
 	}
 	taken[100] = 42;
 	workspace_file_open(&file, workspace_sample, 3, false);
-	assert_status(try_attach(s, &file, false, &attached), &s->error, IMAGO_EIO);
+	assert_status(workspace_session_attach(s, &file, false, &attached), &s->error, IMAGO_EIO);
 	assert_string_equal(s->error.what, "base");
 	assert_line(s->workspace, "A", "VALUE ERROR");
-	assert_ok(try_attach(s, &file, true, &attached), &s->error);
+	assert_ok(workspace_session_attach(s, &file, true, &attached), &s->error);
 	assert_true(attached.is_elsewhere);
 	assert_line(s->workspace, "MEAN V", "2");
 	assert_int_equal(taken[100], 42);
 	assert_int_equal(munmap(taken, 4096), 0);
 	assert_ok(imago_workspace_detach(s->workspace, 3, false, &s->error), &s->error);
-	assert_ok(try_attach(s, &file, false, &attached), &s->error);
+	assert_ok(workspace_session_attach(s, &file, false, &attached), &s->error);
 	assert_false(attached.is_elsewhere);
 	assert_line(s->workspace, "MEAN V", "2");
 	workspace_file_close(&file);
@@ -185,7 +145,7 @@ nobody_s_memory_is_taken(void **state)
 
 /* Sum of the private pages of a slot. */
 static imago_page_counts
-pages_of(session *s, unsigned slot)
+pages_of(workspace_session *s, unsigned slot)
 {
 	imago_page_counts counts;
 	const imago_status status = imago_attachment_pages(imago_workspace_mapping(s->workspace, slot),
@@ -206,7 +166,7 @@ static const char large[] = "BIG←100000⍴7\n"
 static void
 pages_are_private_only_where_counts_changed(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	if (!mapped_pages_are_told()) {
 		skip();
 	}
@@ -224,7 +184,7 @@ pages_are_private_only_where_counts_changed(void **state)
 static void
 the_file_s_bytes_stay(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
 	workspace_file_open(&file, workspace_sample, 4, false);
@@ -245,7 +205,7 @@ the_file_s_bytes_stay(void **state)
 static void
 a_cut_file_ends_what_is_done_and_nothing_else(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
 	if (!mapped_gone_pages_are_told()) {
@@ -266,7 +226,7 @@ a_cut_file_ends_what_is_done_and_nothing_else(void **state)
 static void
 a_changed_file_is_noticed(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	workspace_file file;
 	imago_workspace_attached attached;
 	if (!mapped_gone_pages_are_told()) {
@@ -286,7 +246,7 @@ a_changed_file_is_noticed(void **state)
 static void
 what_is_saved_needs_no_file(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	imago_writer writer;
 	imago_workspace *loaded;
 	(void)attach_text(s, workspace_sample, 7);
@@ -310,7 +270,7 @@ what_is_saved_needs_no_file(void **state)
 static void
 processes_share_the_file_and_not_the_counts(void **state)
 {
-	session *s = *state;
+	workspace_session *s = *state;
 	enum { NUM = 4 };
 	pid_t children[NUM];
 	(void)attach_text(s, workspace_sample, 2);
@@ -372,21 +332,23 @@ static void
 hosts_of_32_bits_are_refused_by_name(void **state)
 {
 	(void)state;
-	session s = {.workspace = NULL};
+	workspace_session s = {.workspace = NULL};
 	workspace_file file;
 	imago_workspace_attached attached;
 	imago_allocator_init(&s.allocator, IMAGO_UNLIMITED);
 	s.workspace = workspace_of(workspace_sample, &s.allocator);
 	assert_line(s.workspace, "MEAN V", "2");
 	workspace_file_open(&file, workspace_sample, 3, false);
-	assert_status(try_attach(&s, &file, true, &attached), &s.error, IMAGO_EUNSUPPORTED);
+	assert_status(workspace_session_attach(&s, &file, true, &attached), &s.error,
+	              IMAGO_EUNSUPPORTED);
 	assert_string_equal(s.error.what, "shared code file on a host of 32 bits");
 	workspace_file_close(&file);
 	imago_workspace_destroy(s.workspace);
 	assert_no_leak(&s.allocator);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, workspace_session_begin, workspace_session_end)
 
 int
 main(void)

@@ -275,17 +275,33 @@ what_is_known_is_what_a_walk_finds(void **state)
 	assert_int_equal(allocator.used, 0);
 }
 
+/* A start that is wanted where the file says, of an image that is not changed by it. */
+static imago_heap *
+start_or_skip(running *run)
+{
+	imago_heap *heap = heavy_image(&kernel_programs[0]);
+	if (!start(run, heap, true, IMAGO_PLACE_WANTED)) {
+		imago_heap_destroy(heap);
+		skip();
+	}
+	return heap;
+}
+
+static void
+end_without_leak(running *run, imago_heap *heap)
+{
+	end(run);
+	imago_heap_destroy(heap);
+	assert_int_equal(allocator.used, 0);
+}
+
 /* Lists that leave permanent space, or its order, are not believed. */
 static void
 lists_that_cannot_be_are_refused(void **state)
 {
 	(void)state;
-	imago_heap *heap = heavy_image(&kernel_programs[0]);
 	running run = {.vm = NULL};
-	if (!start(&run, heap, true, IMAGO_PLACE_WANTED)) {
-		imago_heap_destroy(heap);
-		skip();
-	}
+	imago_heap *heap = start_or_skip(&run);
 	imago_memory_mapping mapping = run.attached.mapping;
 	const uint64_t objects[][2] = {
 	    {64, 64}, {72, 64}, {4, 64}, {64, mapping.fixed_end}, {64, UINT64_MAX - 7}};
@@ -311,9 +327,7 @@ lists_that_cannot_be_are_refused(void **state)
 	mapping.class_indices = NULL;
 	assert_int_equal(imago_memory_create_mapped(&memory, &mapping, &options, &allocator, &error),
 	                 IMAGO_EUSAGE);
-	end(&run);
-	imago_heap_destroy(heap);
-	assert_int_equal(allocator.used, 0);
+	end_without_leak(&run, heap);
 }
 
 static void
@@ -332,12 +346,8 @@ static void
 mappings_that_cannot_be_are_refused(void **state)
 {
 	(void)state;
-	imago_heap *heap = heavy_image(&kernel_programs[0]);
 	running run = {.vm = NULL};
-	if (!start(&run, heap, true, IMAGO_PLACE_WANTED)) {
-		imago_heap_destroy(heap);
-		skip();
-	}
+	imago_heap *heap = start_or_skip(&run);
 	const imago_memory_mapping sound = run.attached.mapping;
 	imago_memory_mapping m = sound;
 	const struct {
@@ -377,9 +387,7 @@ mappings_that_cannot_be_are_refused(void **state)
 	m = sound;
 	m.size = m.used + 2 * EDEN - 8;
 	assert_refused(&m, IMAGO_ELIMIT, "room for eden");
-	end(&run);
-	imago_heap_destroy(heap);
-	assert_int_equal(allocator.used, 0);
+	end_without_leak(&run, heap);
 }
 
 /* Wherever memory ends while one is made over a mapping, that is told and all is given back. */
@@ -387,12 +395,8 @@ static void
 memory_that_ends_at_a_start_is_told(void **state)
 {
 	(void)state;
-	imago_heap *heap = heavy_image(&kernel_programs[0]);
 	running run = {.vm = NULL};
-	if (!start(&run, heap, true, IMAGO_PLACE_WANTED)) {
-		imago_heap_destroy(heap);
-		skip();
-	}
+	imago_heap *heap = start_or_skip(&run);
 	const imago_memory_options options = {.eden_bytes = EDEN};
 	imago_object_memory *memory = NULL;
 	unsigned num_refused = 0;
@@ -411,9 +415,7 @@ memory_that_ends_at_a_start_is_told(void **state)
 		assert_int_equal(little.used, 0);
 	}
 	assert_true(num_refused > 3);
-	end(&run);
-	imago_heap_destroy(heap);
-	assert_int_equal(allocator.used, 0);
+	end_without_leak(&run, heap);
 }
 
 static int
