@@ -385,7 +385,7 @@ mappings_that_cannot_be_are_refused(void **state)
 	m.fixed_end = m.old_start - 8;
 	assert_refused(&m, IMAGO_EUSAGE, "mapped image");
 	m = sound;
-	m.size = m.used + 2 * EDEN - 8;
+	m.size = m.used + 2 * (uint64_t)EDEN - 8;
 	assert_refused(&m, IMAGO_ELIMIT, "room for eden");
 	end_without_leak(&run, heap);
 }
